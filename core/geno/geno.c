@@ -1,0 +1,147 @@
+/* geno.c - packing, transposing, counting; see geno.h. */
+#include "geno/geno.h"
+
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+sg_status sg_geno_new(int64_t n_variant, int64_t n_sample, sg_arena *a, sg_geno *out, sg_err *err)
+{
+    *out = (sg_geno){0};
+    int64_t bytes;
+    if (n_variant < 0 || n_sample < 0 || n_sample > INT64_MAX - 3 ||
+        __builtin_mul_overflow(n_variant, (n_sample + 3) / 4, &bytes))
+        return sg_fail(err, SG_LIMIT, "%lld variants of %lld people are more than can be held", (long long)n_variant,
+                       (long long)n_sample);
+    uint8_t *row = SG_NEW(a, uint8_t, bytes);
+    if (!row)
+        return sg_arena_full(a, "genotypes", err);
+    *out = (sg_geno){n_variant, n_sample, (n_sample + 3) / 4, row};
+    return SG_OK;
+}
+
+sg_status sg_people_new(int64_t n_sample, int64_t n_variant, sg_arena *a, sg_people *out, sg_err *err)
+{
+    *out = (sg_people){0};
+    int64_t words;
+    if (n_variant < 0 || n_sample < 0 || n_variant > INT64_MAX - 63 ||
+        __builtin_mul_overflow(n_sample, (n_variant + 63) / 64 * 2, &words))
+        return sg_fail(err, SG_LIMIT, "%lld people with %lld variants are more than can be held", (long long)n_sample,
+                       (long long)n_variant);
+    uint64_t *plane = SG_NEW(a, uint64_t, words);
+    if (!plane)
+        return sg_arena_full(a, "people", err);
+    *out = (sg_people){n_sample, n_variant, (n_variant + 63) / 64, plane};
+    return SG_OK;
+}
+
+bool sg_geno_ok(const sg_geno *g)
+{
+    return g->n_variant >= 0 && g->n_sample >= 0 && g->row_bytes == (g->n_sample + 3) / 4 &&
+           (g->row || g->n_variant * g->row_bytes == 0);
+}
+
+bool sg_people_ok(const sg_people *p)
+{
+    return p->n_variant >= 0 && p->n_sample >= 0 && p->n_word == (p->n_variant + 63) / 64 &&
+           (p->plane || p->n_sample * p->n_word == 0);
+}
+
+void sg_people_unpack(const sg_people *p, int64_t s, int8_t *code)
+{
+    const uint64_t *lo = sg_people_lo(p, s), *hi = sg_people_hi(p, s);
+    for (int64_t v = 0; v < p->n_variant; v++)
+        code[v] = (int8_t)((lo[v / 64] >> (v % 64) & 1) | (hi[v / 64] >> (v % 64) & 1) << 1);
+}
+
+void sg_people_pack(sg_people *p, int64_t s, const int8_t *code)
+{
+    uint64_t *lo = p->plane + 2 * s * p->n_word, *hi = lo + p->n_word;
+    memset(lo, 0, (size_t)p->n_word * 16);
+    for (int64_t v = 0; v < p->n_variant; v++) {
+        assert(code[v] >= 0 && code[v] <= 3);
+        lo[v / 64] |= (uint64_t)(code[v] & 1) << (v % 64);
+        hi[v / 64] |= (uint64_t)(code[v] >> 1 & 1) << (v % 64);
+    }
+}
+
+void sg_people_from_geno(const sg_geno *g, sg_people *out)
+{
+    assert(out->n_sample == g->n_sample && out->n_variant == g->n_variant);
+    if (out->n_sample == 0 || out->n_word == 0)
+        return;
+    memset(out->plane, 0, (size_t)(out->n_sample * out->n_word) * 16);
+    for (int64_t v = 0; v < g->n_variant; v++) {
+        const uint8_t *row = g->row + v * g->row_bytes;
+        uint64_t *at = out->plane + v / 64;
+        for (int64_t s = 0; s < g->n_sample; s++, at += 2 * out->n_word) {
+            const uint64_t code = row[s / 4] >> (2 * (s % 4)) & 3;
+            at[0] |= (code & 1) << (v % 64);
+            at[out->n_word] |= (code >> 1) << (v % 64);
+        }
+    }
+}
+
+void sg_geno_from_people(const sg_people *p, sg_geno *out)
+{
+    assert(out->n_sample == p->n_sample && out->n_variant == p->n_variant);
+    for (int64_t v = 0; v < p->n_variant; v++) {
+        uint8_t *row = out->row + v * out->row_bytes;
+        memset(row, 0, (size_t)out->row_bytes);
+        for (int64_t s = 0; s < p->n_sample; s++)
+            row[s / 4] |= (uint8_t)(sg_people_get(p, s, v) << (2 * (s % 4)));
+    }
+}
+
+void sg_people_gather(const sg_people *from, const int64_t *idx, int64_t n, sg_people *out)
+{
+    assert(out->n_sample == n && out->n_variant == from->n_variant);
+    const int64_t words = 2 * from->n_word;
+    for (int64_t i = 0; i < n; i++)
+        memcpy(out->plane + i * words, from->plane + idx[i] * words, (size_t)words * 8);
+}
+
+void sg_geno_count(const sg_geno *g, int64_t v, int64_t count[4])
+{
+    memset(count, 0, 4 * sizeof *count);
+    for (int64_t s = 0; s < g->n_sample; s++)
+        count[sg_geno_get(g, v, s)]++;
+}
+
+void sg_people_freq(const sg_people *p, double *freq)
+{
+    for (int64_t v = 0; v < p->n_variant; v++) {
+        int64_t sum = 0, called = 0;
+        for (int64_t s = 0; s < p->n_sample; s++) {
+            const int code = sg_people_get(p, s, v);
+            if (code != SG_MISSING) {
+                sum += code;
+                called++;
+            }
+        }
+        freq[v] = called ? (double)sum / (2.0 * (double)called) : NAN;
+    }
+}
+
+int64_t sg_people_hamming(const sg_people *a, int64_t i, const sg_people *b, int64_t j)
+{
+    assert(a->n_variant == b->n_variant);
+    const uint64_t *al = sg_people_lo(a, i), *ah = sg_people_hi(a, i), *bl = sg_people_lo(b, j), *bh = sg_people_hi(b, j);
+    int64_t n = 0;
+    for (int64_t w = 0; w < a->n_word; w++)
+        n += __builtin_popcountll((al[w] ^ bl[w]) | (ah[w] ^ bh[w]));
+    return n;
+}
+
+/* |x - y| is 2 where only the high bits differ (0 against 2), 1 where the low bits differ (0-1, 1-2). */
+int64_t sg_people_l1(const sg_people *a, int64_t i, const sg_people *b, int64_t j)
+{
+    assert(a->n_variant == b->n_variant);
+    const uint64_t *al = sg_people_lo(a, i), *ah = sg_people_hi(a, i), *bl = sg_people_lo(b, j), *bh = sg_people_hi(b, j);
+    int64_t n = 0;
+    for (int64_t w = 0; w < a->n_word; w++) {
+        const uint64_t x = al[w] ^ bl[w];
+        n += __builtin_popcountll(x) + 2 * __builtin_popcountll((ah[w] ^ bh[w]) & ~x);
+    }
+    return n;
+}
