@@ -29,7 +29,8 @@ sg_status sg_arena_init(sg_arena *a, size_t size, sg_err *err) SG_MUST_USE;
 /* Gives everything back. Accepts a zeroed arena. */
 void sg_arena_clear(sg_arena *a);
 
-/* n items of `size` bytes, zeroed; NULL when the product overflows or the arena is full. n = 0 gives a valid pointer. */
+/* n items of `size` bytes, zeroed; NULL when the product overflows or the arena is full. n = 0 gives a valid pointer.
+ */
 void *sg_arena_alloc(sg_arena *a, int64_t n, size_t size);
 
 /* The same without zeroing, for buffers that are overwritten whole. */

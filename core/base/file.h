@@ -29,7 +29,8 @@ sg_status sg_buf_printf(sg_buf *b, sg_err *err, const char *fmt, ...) SG_MUST_US
  * NOT_FOUND, LIMIT (larger than max), IO; the message names the path. */
 sg_status sg_file_read(const char *path, size_t max, sg_buf *b, sg_err *err) SG_MUST_USE;
 
-/* A file being written. Nothing appears under `path` before sg_out_commit; a crash leaves at most "<path>.tmp-XXXXXX". */
+/* A file being written. Nothing appears under `path` before sg_out_commit; a crash leaves at most "<path>.tmp-XXXXXX".
+ */
 typedef struct sg_out {
     FILE *f; /* write here with fwrite/fprintf; errors are collected and reported by commit */
     char *path, *temp;
@@ -37,7 +38,8 @@ typedef struct sg_out {
 
 /* IO when the folder is missing or not writable; NOMEM. mode: permission bits of the finished file, e.g. 0644. */
 sg_status sg_out_open(const char *path, unsigned mode, sg_out *o, sg_err *err) SG_MUST_USE;
-/* Flush, fsync, rename, fsync the folder. On any failure (a full disk, say) the temporary is removed and IO returned. */
+/* Flush, fsync, rename, fsync the folder. On any failure (a full disk, say) the temporary is removed and IO returned.
+ */
 sg_status sg_out_commit(sg_out *o, sg_err *err) SG_MUST_USE;
 void sg_out_abort(sg_out *o); /* accepts a zeroed, committed or aborted one */
 

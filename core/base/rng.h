@@ -1,11 +1,9 @@
 /* rng.h - random numbers that depend on WHO they are for, not on when they were drawn.
  *
- * Shape:   a stream is a key (seed, purpose) and a counter (person, step, block); Philox4x32-10 turns counters into bits.
- * Units:   -
- * Owner:   an sg_rng is a small value; copy it freely.
- * Threads: a stream belongs to one thread; two threads make two streams with different (person, step).
- * Not here: cryptographic randomness (crypto/random).
- * Source:  Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
+ * Shape:   a stream is a key (seed, purpose) and a counter (person, step, block); Philox4x32-10 turns counters into
+ * bits. Units:   - Owner:   an sg_rng is a small value; copy it freely. Threads: a stream belongs to one thread; two
+ * threads make two streams with different (person, step). Not here: cryptographic randomness (crypto/random). Source:
+ * Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
  *
  * Because person i's stream does not know about person i-1, the same seed gives the same person for any batch size,
  * any number of threads and any cohort size.
@@ -15,20 +13,21 @@
 
 #include "base/status.h"
 
-/* Streams of different purpose never overlap, whatever the seed. Append only: a number is part of a cohort's identity. */
-#define SG_RNG_PURPOSES(X) \
-    X(TEST)                \
-    X(SIMULATE)            \
-    X(SPLIT)               \
-    X(IMPUTE)              \
-    X(INIT_WEIGHTS)        \
-    X(TRAIN_ORDER)         \
-    X(TRAIN_NOISE)         \
-    X(SAMPLE_LABEL)        \
-    X(SAMPLE_NOISE)        \
-    X(SAMPLE_DECODE)       \
-    X(SAMPLE_SHUFFLE)      \
-    X(PRIVACY)             \
+/* Streams of different purpose never overlap, whatever the seed. Append only: a number is part of a cohort's identity.
+ */
+#define SG_RNG_PURPOSES(X)                                                                                             \
+    X(TEST)                                                                                                            \
+    X(SIMULATE)                                                                                                        \
+    X(SPLIT)                                                                                                           \
+    X(IMPUTE)                                                                                                          \
+    X(INIT_WEIGHTS)                                                                                                    \
+    X(TRAIN_ORDER)                                                                                                     \
+    X(TRAIN_NOISE)                                                                                                     \
+    X(SAMPLE_LABEL)                                                                                                    \
+    X(SAMPLE_NOISE)                                                                                                    \
+    X(SAMPLE_DECODE)                                                                                                   \
+    X(SAMPLE_SHUFFLE)                                                                                                  \
+    X(PRIVACY)                                                                                                         \
     X(EVALUATE)
 
 typedef enum sg_rng_purpose {

@@ -38,12 +38,12 @@ static inline void sg_report(const sg_run *run, const char *stage, int64_t done,
 
 /* n >= 1 threads; NULL pool pointer on failure (NOMEM or LIMIT, n > 1024). */
 sg_status sg_pool_new(int n, sg_pool **out, sg_err *err) SG_MUST_USE;
-void sg_pool_free(sg_pool *pool); /* accepts NULL */
+void sg_pool_free(sg_pool *pool);      /* accepts NULL */
 int sg_pool_size(const sg_pool *pool); /* 1 for NULL */
 
-/* Calls fn(ctx, item, worker) once for every item 0..n-1, from up to sg_pool_size threads, and returns when all are done.
- * `worker` is 0..size-1 and never the same in two calls at once: it indexes per-thread scratch. Which worker gets which
- * item is NOT fixed, so results may depend on the item only. Not to be called from inside fn. */
+/* Calls fn(ctx, item, worker) once for every item 0..n-1, from up to sg_pool_size threads, and returns when all are
+ * done. `worker` is 0..size-1 and never the same in two calls at once: it indexes per-thread scratch. Which worker gets
+ * which item is NOT fixed, so results may depend on the item only. Not to be called from inside fn. */
 void sg_pool_for(sg_pool *pool, int64_t n, void (*fn)(void *ctx, int64_t item, int worker), void *ctx);
 
 /* Cores this process may use (affinity and cgroup quota), at least 1. */

@@ -16,19 +16,19 @@
 #define SG_PRINTF(fmt, first) __attribute__((format(printf, fmt, first)))
 
 /* SG_OK is 0, so that `if (st)` reads as "if it failed". */
-#define SG_STATUS_LIST(X)                                                     \
-    X(OK, "ok")                                                               \
-    X(FORMAT, "malformed input")           /* the input is broken */          \
-    X(MISMATCH, "inputs disagree")         /* each fine alone, not together */ \
-    X(DEGENERATE, "no answer exists")      /* e.g. a phenotype of one class */ \
-    X(LIMIT, "limit exceeded")             /* a bound of ours or of a format */ \
-    X(NOT_FOUND, "not found")                                                 \
-    X(STATE, "not possible in this state")                                    \
-    X(CANCELLED, "cancelled")                                                 \
-    X(PRIVACY, "withheld to protect privacy")                                 \
-    X(NOMEM, "out of memory")                                                 \
-    X(IO, "input/output failed")                                              \
-    X(INTERNAL, "internal error")          /* ours, never the user's */
+#define SG_STATUS_LIST(X)                                                                                              \
+    X(OK, "ok")                                                                                                        \
+    X(FORMAT, "malformed input")      /* the input is broken */                                                        \
+    X(MISMATCH, "inputs disagree")    /* each fine alone, not together */                                              \
+    X(DEGENERATE, "no answer exists") /* e.g. a phenotype of one class */                                              \
+    X(LIMIT, "limit exceeded")        /* a bound of ours or of a format */                                             \
+    X(NOT_FOUND, "not found")                                                                                          \
+    X(STATE, "not possible in this state")                                                                             \
+    X(CANCELLED, "cancelled")                                                                                          \
+    X(PRIVACY, "withheld to protect privacy")                                                                          \
+    X(NOMEM, "out of memory")                                                                                          \
+    X(IO, "input/output failed")                                                                                       \
+    X(INTERNAL, "internal error") /* ours, never the user's */
 
 typedef enum sg_status {
 #define X(name, words) SG_##name,
@@ -53,11 +53,11 @@ const char *sg_status_name(sg_status st);
 const char *sg_status_words(sg_status st);
 
 /* Leaves the calling function with the status when `call` failed. Only where nothing needs cleaning up. */
-#define SG_TRY(call)                  \
-    do {                              \
-        const sg_status try_ = (call); \
-        if (try_)                     \
-            return try_;              \
+#define SG_TRY(call)                                                                                                   \
+    do {                                                                                                               \
+        const sg_status try_ = (call);                                                                                 \
+        if (try_)                                                                                                      \
+            return try_;                                                                                               \
     } while (0)
 
 #endif

@@ -73,7 +73,9 @@ static void show_option(const sg_opt *o)
 {
     char left[64];
     (void)snprintf(left, sizeof left, "--%s%s%s", o->name, o->kind == SG_OPT_FLAG ? "" : " ",
-                   o->kind == SG_OPT_FLAG ? "" : o->value ? o->value : "VALUE");
+                   o->kind == SG_OPT_FLAG ? ""
+                   : o->value             ? o->value
+                                          : "VALUE");
     (void)printf("  %-28s %s", left, o->help);
     if (o->required)
         (void)printf(" (required)");
@@ -164,9 +166,14 @@ static int parse(const sg_opt *opts, int n, int argc, char **argv, sg_err *err)
     return -1;
 }
 
-int sg_cli_begin(sg_cli *cli, const char *command, const char *usage, const sg_opt *opts, int n_opt, int argc, char **argv)
+int sg_cli_begin(sg_cli *cli, const char *command, const char *usage, const sg_opt *opts, int n_opt, int argc,
+                 char **argv)
 {
-    *cli = (sg_cli){.command = command, .usage = usage, .threads = sg_cpu_count(), .seed = 1, .memory_mib = 1 << 20,
+    *cli = (sg_cli){.command = command,
+                    .usage = usage,
+                    .threads = sg_cpu_count(),
+                    .seed = 1,
+                    .memory_mib = 1 << 20,
                     .shown_percent = -1};
     sg_opt all[OPT_MAX];
     const sg_opt common[] = {

@@ -33,7 +33,7 @@ typedef struct sg_cli {
     const char *usage;   /* the line after "snpgen", and a sentence on what the command does */
     bool json, quiet;
     int64_t threads, seed, memory_mib;
-    sg_run run;          /* stop flag, progress printer, pool */
+    sg_run run; /* stop flag, progress printer, pool */
     /* progress printer's memory */
     char stage[64];
     int64_t started_ns, shown_ns;
@@ -41,20 +41,21 @@ typedef struct sg_cli {
     bool bar_open;
 } sg_cli;
 
-/* Parses argv into opts plus the common ones (--threads --seed --memory --json --quiet --help), installs signal handlers,
- * the logger, and makes the pool. Returns -1 to go on, otherwise the exit code to return (help shown, usage error). */
-int sg_cli_begin(sg_cli *cli, const char *command, const char *usage, const sg_opt *opts, int n_opt, int argc, char **argv);
+/* Parses argv into opts plus the common ones (--threads --seed --memory --json --quiet --help), installs signal
+ * handlers, the logger, and makes the pool. Returns -1 to go on, otherwise the exit code to return (help shown, usage
+ * error). */
+int sg_cli_begin(sg_cli *cli, const char *command, const char *usage, const sg_opt *opts, int n_opt, int argc,
+                 char **argv);
 
-/* Ends progress, frees the pool, prints the error if any ("snpgen prepare: ...", or {"error":...} with --json), and maps
- * the status to an exit code. */
+/* Ends progress, frees the pool, prints the error if any ("snpgen prepare: ...", or {"error":...} with --json), and
+ * maps the status to an exit code. */
 int sg_cli_end(sg_cli *cli, sg_status st, const sg_err *err);
 
 /* The stop flag, for code that does not hold a cli. */
 bool sg_cli_stopped(void);
 
 /* name, what it does (one line of `snpgen --help`). Add a line when a file is added. */
-#define SG_COMMANDS(X)                                                       \
-    X(version, "print version and build")
+#define SG_COMMANDS(X) X(version, "print version and build")
 
 #define X(name, help) int sg_cmd_##name(int argc, char **argv);
 SG_COMMANDS(X)

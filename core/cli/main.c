@@ -25,8 +25,9 @@ int sg_cmd_version(int argc, char **argv)
 
 static void help(FILE *to)
 {
-    (void)fprintf(to, "snpgen %s - synthetic genotypes that carry a disease\n\nusage: snpgen COMMAND [--help] [options]\n\n",
-                  SG_VERSION);
+    (void)fprintf(
+        to, "snpgen %s - synthetic genotypes that carry a disease\n\nusage: snpgen COMMAND [--help] [options]\n\n",
+        SG_VERSION);
     for (int i = 0; i < N_COMMAND; i++)
         (void)fprintf(to, "  %-10s %s\n", command[i].name, command[i].help);
 }

@@ -119,7 +119,10 @@ void sg_hex(const uint8_t *b, size_t n, char *out)
 
 static int hex_value(char c)
 {
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
 }
 
 sg_status sg_unhex(const char *hex, size_t n, uint8_t *out, sg_err *err)
@@ -164,8 +167,8 @@ static bool feed(EVP_CIPHER_CTX *c, int (*update)(EVP_CIPHER_CTX *, unsigned cha
     return true;
 }
 
-sg_status sg_aead_seal(const uint8_t key[SG_KEY_BYTES], const uint8_t nonce[SG_NONCE_BYTES], const void *aad, size_t n_aad,
-                       const void *in, size_t n, void *out, uint8_t tag[SG_TAG_BYTES], sg_err *err)
+sg_status sg_aead_seal(const uint8_t key[SG_KEY_BYTES], const uint8_t nonce[SG_NONCE_BYTES], const void *aad,
+                       size_t n_aad, const void *in, size_t n, void *out, uint8_t tag[SG_TAG_BYTES], sg_err *err)
 {
     EVP_CIPHER_CTX *c = EVP_CIPHER_CTX_new();
     unsigned char rest[16];
@@ -178,8 +181,8 @@ sg_status sg_aead_seal(const uint8_t key[SG_KEY_BYTES], const uint8_t nonce[SG_N
     return ok ? SG_OK : sg_fail(err, SG_INTERNAL, "libcrypto cannot encrypt with AES-256-GCM");
 }
 
-sg_status sg_aead_open(const uint8_t key[SG_KEY_BYTES], const uint8_t nonce[SG_NONCE_BYTES], const void *aad, size_t n_aad,
-                       const void *in, size_t n, const uint8_t tag[SG_TAG_BYTES], void *out, sg_err *err)
+sg_status sg_aead_open(const uint8_t key[SG_KEY_BYTES], const uint8_t nonce[SG_NONCE_BYTES], const void *aad,
+                       size_t n_aad, const void *in, size_t n, const uint8_t tag[SG_TAG_BYTES], void *out, sg_err *err)
 {
     EVP_CIPHER_CTX *c = EVP_CIPHER_CTX_new();
     unsigned char rest[16], want[SG_TAG_BYTES];

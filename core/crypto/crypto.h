@@ -49,13 +49,16 @@ sg_status sg_unhex(const char *hex, size_t n, uint8_t *out, sg_err *err) SG_MUST
 sg_status sg_random(void *out, size_t n, sg_err *err) SG_MUST_USE;
 
 /* Ciphertext of n bytes to out [n] (may be `in`), tag separately; aad is authenticated, not encrypted. */
-sg_status sg_aead_seal(const uint8_t key[SG_KEY_BYTES], const uint8_t nonce[SG_NONCE_BYTES], const void *aad, size_t n_aad,
-                       const void *in, size_t n, void *out, uint8_t tag[SG_TAG_BYTES], sg_err *err) SG_MUST_USE;
+sg_status sg_aead_seal(const uint8_t key[SG_KEY_BYTES], const uint8_t nonce[SG_NONCE_BYTES], const void *aad,
+                       size_t n_aad, const void *in, size_t n, void *out, uint8_t tag[SG_TAG_BYTES],
+                       sg_err *err) SG_MUST_USE;
 /* PRIVACY when the tag does not fit (wrong key or altered bytes); out is wiped then. */
-sg_status sg_aead_open(const uint8_t key[SG_KEY_BYTES], const uint8_t nonce[SG_NONCE_BYTES], const void *aad, size_t n_aad,
-                       const void *in, size_t n, const uint8_t tag[SG_TAG_BYTES], void *out, sg_err *err) SG_MUST_USE;
+sg_status sg_aead_open(const uint8_t key[SG_KEY_BYTES], const uint8_t nonce[SG_NONCE_BYTES], const void *aad,
+                       size_t n_aad, const void *in, size_t n, const uint8_t tag[SG_TAG_BYTES], void *out,
+                       sg_err *err) SG_MUST_USE;
 
-/* No core dumps, no ptrace by same-user strangers: call first thing in every process that will hold genotypes or keys. */
+/* No core dumps, no ptrace by same-user strangers: call first thing in every process that will hold genotypes or keys.
+ */
 void sg_process_harden(void);
 
 #endif

@@ -24,7 +24,8 @@ void sg_schedule_published(sg_schedule *s);
 int sg_schedule_nearest(const sg_schedule *s, double sigma);
 
 /* What the network's output means. With x = z0 + sigma n and c_in = 1/sqrt(sigma^2+1):
- * EPS: the noise n (published).  V: v = (n - sigma z0) / sqrt(1 + sigma^2), so denoised = (x - sigma sqrt(1+sigma^2) v)/(1+sigma^2). */
+ * EPS: the noise n (published).  V: v = (n - sigma z0) / sqrt(1 + sigma^2), so denoised = (x - sigma sqrt(1+sigma^2)
+ * v)/(1+sigma^2). */
 #define SG_OBJECTIVE_LIST(X) X(EPS, "eps") X(V, "v")
 typedef enum sg_objective {
 #define X(name, word) SG_OBJECTIVE_##name,

@@ -26,15 +26,16 @@ enum { SG_STEPS_MAX = 1000 };
 
 typedef struct sg_solve_options {
     sg_solver solver;
-    int steps;          /* 1..SG_STEPS_MAX; published 50 */
-    double guidance;    /* published 5 */
+    int steps;                 /* 1..SG_STEPS_MAX; published 50 */
+    double guidance;           /* published 5 */
     double guide_lo, guide_hi; /* guidance acts where guide_lo <= sigma <= guide_hi; 0 and infinity = everywhere */
     sg_objective objective;
 } sg_solve_options;
 
 /* sigma [steps+1] overwritten, descending, last 0. EULER/published spacing: indices truncate(linspace(999, 0, steps, no
  * endpoint)). index [steps] the level each maps to. */
-sg_status sg_solver_plan(const sg_schedule *s, const sg_solve_options *o, double *sigma, int32_t *index, sg_err *err) SG_MUST_USE;
+sg_status sg_solver_plan(const sg_schedule *s, const sg_solve_options *o, double *sigma, int32_t *index,
+                         sg_err *err) SG_MUST_USE;
 
 size_t sg_solve_bytes(const sg_unet *u, int64_t B);
 

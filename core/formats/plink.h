@@ -21,8 +21,8 @@ typedef struct sg_bim_row {
 
 typedef struct sg_fam_row {
     const char *fid, *iid, *father, *mother;
-    int sex;             /* 1 male, 2 female, 0 unknown */
-    const char *pheno;   /* column 6 as written */
+    int sex;           /* 1 male, 2 female, 0 unknown */
+    const char *pheno; /* column 6 as written */
 } sg_fam_row;
 
 typedef struct sg_bim {

@@ -126,7 +126,8 @@ void sg_people_freq(const sg_people *p, double *freq)
 int64_t sg_people_hamming(const sg_people *a, int64_t i, const sg_people *b, int64_t j)
 {
     assert(a->n_variant == b->n_variant);
-    const uint64_t *al = sg_people_lo(a, i), *ah = sg_people_hi(a, i), *bl = sg_people_lo(b, j), *bh = sg_people_hi(b, j);
+    const uint64_t *al = sg_people_lo(a, i), *ah = sg_people_hi(a, i), *bl = sg_people_lo(b, j),
+                   *bh = sg_people_hi(b, j);
     int64_t n = 0;
     for (int64_t w = 0; w < a->n_word; w++)
         n += __builtin_popcountll((al[w] ^ bl[w]) | (ah[w] ^ bh[w]));
@@ -137,7 +138,8 @@ int64_t sg_people_hamming(const sg_people *a, int64_t i, const sg_people *b, int
 int64_t sg_people_l1(const sg_people *a, int64_t i, const sg_people *b, int64_t j)
 {
     assert(a->n_variant == b->n_variant);
-    const uint64_t *al = sg_people_lo(a, i), *ah = sg_people_hi(a, i), *bl = sg_people_lo(b, j), *bh = sg_people_hi(b, j);
+    const uint64_t *al = sg_people_lo(a, i), *ah = sg_people_hi(a, i), *bl = sg_people_lo(b, j),
+                   *bh = sg_people_hi(b, j);
     int64_t n = 0;
     for (int64_t w = 0; w < a->n_word; w++) {
         const uint64_t x = al[w] ^ bl[w];

@@ -21,8 +21,9 @@ typedef struct sg_geno {
     uint8_t *row;      /* [n_variant, row_bytes] */
 } sg_geno;
 
-/* Sample-major: the layout of networks and of distances. A genotype's code has its low bit in plane `lo` and its high bit
- * in `hi`; bits past n_variant are 0 in both. lo of person s starts at word (2 s) n_word, hi at (2 s + 1) n_word. */
+/* Sample-major: the layout of networks and of distances. A genotype's code has its low bit in plane `lo` and its high
+ * bit in `hi`; bits past n_variant are 0 in both. lo of person s starts at word (2 s) n_word, hi at (2 s + 1) n_word.
+ */
 typedef struct sg_people {
     int64_t n_sample, n_variant;
     int64_t n_word;  /* (n_variant + 63) / 64 */
@@ -33,7 +34,7 @@ typedef struct sg_people {
 sg_status sg_geno_new(int64_t n_variant, int64_t n_sample, sg_arena *a, sg_geno *out, sg_err *err) SG_MUST_USE;
 sg_status sg_people_new(int64_t n_sample, int64_t n_variant, sg_arena *a, sg_people *out, sg_err *err) SG_MUST_USE;
 
-bool sg_geno_ok(const sg_geno *g);     /* invariants, for assert at the doors */
+bool sg_geno_ok(const sg_geno *g); /* invariants, for assert at the doors */
 bool sg_people_ok(const sg_people *p);
 
 static inline int sg_geno_get(const sg_geno *g, int64_t v, int64_t s)
@@ -65,8 +66,8 @@ static inline int sg_people_get(const sg_people *p, int64_t s, int64_t v)
 }
 
 /* Between int8 codes and one person's planes. code [n_variant]. */
-void sg_people_unpack(const sg_people *p, int64_t s, int8_t *code);     /* code overwritten */
-void sg_people_pack(sg_people *p, int64_t s, const int8_t *code);       /* person s overwritten; codes 0..3, asserted */
+void sg_people_unpack(const sg_people *p, int64_t s, int8_t *code); /* code overwritten */
+void sg_people_pack(sg_people *p, int64_t s, const int8_t *code);   /* person s overwritten; codes 0..3, asserted */
 
 /* Transposes. Sizes of `out` must fit (asserted). */
 void sg_people_from_geno(const sg_geno *g, sg_people *out); /* out [g.n_sample, g.n_variant], overwritten */

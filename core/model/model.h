@@ -36,8 +36,8 @@ typedef struct sg_sampling {
 } sg_sampling;
 
 typedef struct sg_card {
-    int format;                 /* SG_BUNDLE_FORMAT */
-    char id[SG_MODEL_ID];       /* [a-z0-9][a-z0-9._-]*, the name in URLs */
+    int format;           /* SG_BUNDLE_FORMAT */
+    char id[SG_MODEL_ID]; /* [a-z0-9][a-z0-9._-]*, the name in URLs */
     char trait[64];
     int n_label;
     char label_name[SG_LABEL_MAX][SG_LABEL_NAME];
@@ -46,11 +46,11 @@ typedef struct sg_card {
     char intended_use[512];
     sg_vae_config vae;
     sg_unet_config unet;
-    sg_sampling sampling;       /* defaults; sampling.solve.objective is the trained one */
+    sg_sampling sampling; /* defaults; sampling.solve.objective is the trained one */
     int64_t n_train, n_val, n_test;
     int64_t n_train_label[SG_LABEL_MAX];
     sg_digest data, weights, panel, reference; /* SHA-256 of the dataset, and of the three files beside the card */
-    char *training_json;        /* settings and curves, metrics: one JSON object each, or NULL; arena */
+    char *training_json;                       /* settings and curves, metrics: one JSON object each, or NULL; arena */
     char *metrics_json;
 } sg_card;
 
@@ -66,8 +66,8 @@ typedef struct sg_model {
     sg_arena arena;
 } sg_model;
 
-/* Everything but reference.enc. FORMAT, MISMATCH (a file that is not the one the card names, or shapes that do not fit the
- * panel), NOT_FOUND, LIMIT (another format version). On failure *out is NULL. */
+/* Everything but reference.enc. FORMAT, MISMATCH (a file that is not the one the card names, or shapes that do not fit
+ * the panel), NOT_FOUND, LIMIT (another format version). On failure *out is NULL. */
 sg_status sg_model_open(const char *dir, sg_model **out, sg_err *err) SG_MUST_USE;
 void sg_model_close(sg_model *m);
 
@@ -77,18 +77,20 @@ typedef struct sg_reference {
     int8_t *label[SG_N_ROLE]; /* [people[r].n_sample] */
 } sg_reference;
 
-/* Writes a whole bundle into `dir` (must not exist; made under a temporary name and renamed). vae_w, unet_w: EMA weights.
- * The digests and counts of `card` are filled in here. ref is sealed with key. STATE when dir exists. */
+/* Writes a whole bundle into `dir` (must not exist; made under a temporary name and renamed). vae_w, unet_w: EMA
+ * weights. The digests and counts of `card` are filled in here. ref is sealed with key. STATE when dir exists. */
 sg_status sg_model_save(const char *dir, sg_card *card, const sg_panel *panel, const float *vae_w, const float *unet_w,
                         const float *latent_mean, const float *latent_std, const float *logit_offset,
                         const sg_reference *ref, const uint8_t key[SG_KEY_BYTES], sg_err *err) SG_MUST_USE;
 
-/* Opens reference.enc of the bundle in dir into arena a (which is excluded from core dumps). PRIVACY when the key is wrong
- * or a byte was changed; MISMATCH when it belongs to another bundle. Called by the worker and by `snpgen check` only. */
+/* Opens reference.enc of the bundle in dir into arena a (which is excluded from core dumps). PRIVACY when the key is
+ * wrong or a byte was changed; MISMATCH when it belongs to another bundle. Called by the worker and by `snpgen check`
+ * only. */
 sg_status sg_reference_open(const char *dir, const sg_card *card, const uint8_t key[SG_KEY_BYTES], sg_arena *a,
                             sg_reference *out, sg_err *err) SG_MUST_USE;
 
-/* The key file: 64 hexadecimal digits and a newline, not readable by group or others (STATE otherwise). new: makes one, 0600. */
+/* The key file: 64 hexadecimal digits and a newline, not readable by group or others (STATE otherwise). new: makes one,
+ * 0600. */
 sg_status sg_key_load(const char *path, uint8_t key[SG_KEY_BYTES], sg_err *err) SG_MUST_USE;
 sg_status sg_key_new(const char *path, sg_err *err) SG_MUST_USE;
 

@@ -1,10 +1,9 @@
 /* panel.h - the chosen SNPs, the people typed on them, and the folder a steward prepares.
  *
- * Shape:   sg_panel [n_snp] in genome order; sg_dataset: panel + people [n_sample, n_snp] + one label and one role each.
- * Units:   positions base pairs (1-based), cm centimorgan, beta per copy of the COUNTED allele, freq of the counted allele.
- * Owner:   the arena passed to the loader.
- * Threads: const after loading.
- * Not here: genotype files (formats/), weights (model/).
+ * Shape:   sg_panel [n_snp] in genome order; sg_dataset: panel + people [n_sample, n_snp] + one label and one role
+ * each. Units:   positions base pairs (1-based), cm centimorgan, beta per copy of the COUNTED allele, freq of the
+ * counted allele. Owner:   the arena passed to the loader. Threads: const after loading. Not here: genotype files
+ * (formats/), weights (model/).
  */
 #ifndef SG_PANEL_PANEL_H
 #define SG_PANEL_PANEL_H
@@ -16,8 +15,8 @@ typedef struct sg_snp {
     const char *chrom, *id;
     double cm;
     int64_t pos;
-    const char *a1, *a2;       /* as in the .bim */
-    double freq, beta, se, p;  /* NaN where unknown */
+    const char *a1, *a2;      /* as in the .bim */
+    double freq, beta, se, p; /* NaN where unknown */
 } sg_snp;
 
 typedef struct sg_panel {
@@ -45,9 +44,9 @@ enum { SG_LABEL_MAX = 16, SG_LABEL_NAME = 64 };
 
 typedef struct sg_dataset {
     sg_panel panel;
-    sg_people people;  /* no SG_MISSING: imputed */
-    int8_t *label;     /* [n_sample] 0..n_label-1; 0 control, 1 case for two-class traits */
-    uint8_t *role;     /* [n_sample] sg_role */
+    sg_people people; /* no SG_MISSING: imputed */
+    int8_t *label;    /* [n_sample] 0..n_label-1; 0 control, 1 case for two-class traits */
+    uint8_t *role;    /* [n_sample] sg_role */
     int n_label;
     char label_name[SG_LABEL_MAX][SG_LABEL_NAME];
     char trait[64];
@@ -55,7 +54,8 @@ typedef struct sg_dataset {
     sg_digest digest;  /* over panel, genotypes, labels and roles: the data a model was trained on */
 } sg_dataset;
 
-/* The folder `snpgen prepare` wrote. FORMAT/MISMATCH name the file and place; STATE when a file belongs to another run. */
+/* The folder `snpgen prepare` wrote. FORMAT/MISMATCH name the file and place; STATE when a file belongs to another run.
+ */
 sg_status sg_dataset_load(const char *dir, sg_arena *a, sg_dataset *out, sg_err *err) SG_MUST_USE;
 
 #endif

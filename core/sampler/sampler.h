@@ -16,10 +16,10 @@
 typedef struct sg_sample_request {
     uint64_t seed;
     int64_t first, n;
-    const int8_t *label;       /* [n] */
+    const int8_t *label; /* [n] */
     sg_sampling how;
-    const float *noise;        /* [n, z, T] unit normal, or NULL to draw from the seed */
-    float *latents;            /* [n, z, T] overwritten with final latents in VAE space (unscaled), or NULL */
+    const float *noise; /* [n, z, T] unit normal, or NULL to draw from the seed */
+    float *latents;     /* [n, z, T] overwritten with final latents in VAE space (unscaled), or NULL */
 } sg_sample_request;
 
 /* LIMIT when a setting is out of range (says which); CANCELLED; NOMEM. people [n, n_snp] is made in arena a. */
@@ -31,7 +31,8 @@ sg_status sg_sample_decode(const sg_model *m, const sg_sample_request *q, const 
                            sg_arena *a, sg_people *people, sg_err *err) SG_MUST_USE;
 
 /* Posterior means [n, z, T] (VAE space) of people: `snpgen encode`. No missing genotypes (LIMIT). */
-sg_status sg_sample_encode(const sg_model *m, const sg_people *people, const sg_run *run, float *mean, sg_err *err) SG_MUST_USE;
+sg_status sg_sample_encode(const sg_model *m, const sg_people *people, const sg_run *run, float *mean,
+                           sg_err *err) SG_MUST_USE;
 
 /* labels [n_case + n_control] in an order shuffled by the seed, so that file order tells nothing. */
 void sg_sample_labels(uint64_t seed, int64_t n_control, int64_t n_case, int8_t *label);
