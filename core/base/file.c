@@ -94,7 +94,7 @@ static sg_status read_all(int fd, const char *path, size_t size, sg_buf *b, sg_e
 sg_status sg_file_read(const char *path, size_t max, sg_buf *b, sg_err *err)
 {
     sg_buf_init(b, max);
-    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe nobody writes to must not hold us */
     if (fd < 0)
         return sg_fail(err, errno == ENOENT ? SG_NOT_FOUND : SG_IO, "%s: %s", path,
                        errno == ENOENT ? "no such file" : strerror(errno));

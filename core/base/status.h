@@ -45,7 +45,7 @@ typedef struct sg_err {
 /* The only way to make an error. Returns `st`; `err` may be NULL. A message that does not fit is cut, never overrun. */
 sg_status sg_fail(sg_err *err, sg_status st, const char *fmt, ...) SG_PRINTF(3, 4);
 
-/* Puts "<what>: " before the message of an error that passes by. Returns err's status (or `st` when err is NULL). */
+/* Puts "<what>: " before the message of an error that passes by. Returns `st`, which also becomes err's status. */
 sg_status sg_fail_in(sg_err *err, sg_status st, const char *fmt, ...) SG_PRINTF(3, 4);
 
 /* "FORMAT", ... and "malformed input", ...; never NULL, also for a number outside the list. */

@@ -68,14 +68,22 @@ sg_digest sg_sha256_of(const void *data, size_t n)
 
 sg_status sg_sha256_file(const char *path, sg_digest *out, sg_err *err)
 {
-    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    *out = (sg_digest){0};
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe nobody writes to must not hold us */
     if (fd < 0)
         return sg_fail(err, errno == ENOENT ? SG_NOT_FOUND : SG_IO, "%s: %s", path, strerror(errno));
+    struct stat s;
+    if (fstat(fd, &s) || !S_ISREG(s.st_mode)) {
+        (void)close(fd);
+        return sg_fail(err, SG_IO, "%s: not a regular file", path);
+    }
     sg_sha256 *h;
     sg_status st = sg_sha256_new(&h, err);
     unsigned char block[1 << 16];
     for (ssize_t got = 1; !st && got > 0;) {
-        got = read(fd, block, sizeof block);
+        do
+            got = read(fd, block, sizeof block);
+        while (got < 0 && errno == EINTR);
         if (got < 0)
             st = sg_fail(err, SG_IO, "%s: cannot read: %s", path, strerror(errno));
         else

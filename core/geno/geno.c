@@ -108,18 +108,24 @@ void sg_geno_count(const sg_geno *g, int64_t v, int64_t count[4])
         count[sg_geno_get(g, v, s)]++;
 }
 
+/* Word by word of 64 variants, so that a person's words are read in order and no variant walks all of memory alone. */
 void sg_people_freq(const sg_people *p, double *freq)
 {
-    for (int64_t v = 0; v < p->n_variant; v++) {
-        int64_t sum = 0, called = 0;
+    for (int64_t w = 0; w < p->n_word; w++) {
+        int64_t sum[64] = {0}, missing[64] = {0};
         for (int64_t s = 0; s < p->n_sample; s++) {
-            const int code = sg_people_get(p, s, v);
-            if (code != SG_MISSING) {
-                sum += code;
-                called++;
-            }
+            const uint64_t lo = sg_people_lo(p, s)[w], hi = sg_people_hi(p, s)[w];
+            for (uint64_t x = lo & ~hi; x; x &= x - 1)
+                sum[__builtin_ctzll(x)]++;
+            for (uint64_t x = hi & ~lo; x; x &= x - 1)
+                sum[__builtin_ctzll(x)] += 2;
+            for (uint64_t x = lo & hi; x; x &= x - 1)
+                missing[__builtin_ctzll(x)]++;
         }
-        freq[v] = called ? (double)sum / (2.0 * (double)called) : NAN;
+        for (int64_t v = 64 * w; v < p->n_variant && v < 64 * (w + 1); v++) {
+            const int64_t called = p->n_sample - missing[v % 64];
+            freq[v] = called ? (double)sum[v % 64] / (2.0 * (double)called) : NAN;
+        }
     }
 }
 
