@@ -29,6 +29,8 @@ typedef struct sg_panel {
  * load: FORMAT with line number, NOT_FOUND, LIMIT (more than 65,536 SNPs), NOMEM. */
 sg_status sg_panel_load(const char *path, sg_arena *a, sg_panel *out, sg_err *err) SG_MUST_USE;
 sg_status sg_panel_save(const char *path, const sg_panel *p, sg_err *err) SG_MUST_USE;
+/* The same from text in memory; n bytes at data, data[n] writable; strings point into data. For fuzzing. */
+sg_status sg_panel_decode(const char *name, char *data, size_t n, sg_arena *a, sg_panel *out, sg_err *err) SG_MUST_USE;
 
 /* Who a person is to the model. Only TRAIN rows ever receive a gradient; they alone are "members". */
 #define SG_ROLE_LIST(X) X(TRAIN, "train") X(VAL, "val") X(TEST, "test")

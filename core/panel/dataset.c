@@ -1,0 +1,269 @@
+/* dataset.c - the folder a steward prepares: saving (dataset.h) and loading (panel.h).
+ *
+ * prepare.json holds the SHA-256 of the three other files, so that files of two runs cannot be mixed up, and the digest
+ * that a model's card repeats. */
+#include "panel/dataset.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "formats/snpz.h"
+#include "formats/text.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define JSON_BYTES_MAX ((size_t)16 << 20)
+#define SPLIT_BYTES_MAX ((size_t)4 << 30)
+
+enum { PANEL, GENOTYPES, SPLIT, N_FILE };
+static const char *const file_name[N_FILE] = {"panel.tsv", "genotypes.snpz", "split.tsv"};
+
+static sg_status join(char out[PATH_MAX], const char *dir, const char *name, sg_err *err)
+{
+    const int n = snprintf(out, PATH_MAX, "%s/%s", dir, name);
+    return n > 0 && n < PATH_MAX ? SG_OK : sg_fail(err, SG_LIMIT, "%.200s...: path too long", dir);
+}
+
+/* Over panel, genotypes, labels and roles; not over who the people are. */
+static sg_status dataset_digest(const sg_digest *panel, const sg_digest *genotypes, const sg_dataset *ds,
+                                sg_digest *out, sg_err *err)
+{
+    static const char tag[] = "snpgen dataset 1\n";
+    sg_sha256 *h;
+    SG_TRY(sg_sha256_new(&h, err));
+    sg_sha256_add(h, tag, sizeof tag - 1);
+    sg_sha256_add(h, panel->b, sizeof panel->b);
+    sg_sha256_add(h, genotypes->b, sizeof genotypes->b);
+    if (ds->people.n_sample) {
+        sg_sha256_add(h, ds->label, (size_t)ds->people.n_sample);
+        sg_sha256_add(h, ds->role, (size_t)ds->people.n_sample);
+    }
+    *out = sg_sha256_end(h);
+    sg_sha256_free(h);
+    return SG_OK;
+}
+
+/* ---- saving ---- */
+
+static sg_status save_split(const char *path, const sg_dataset *ds, const char *const (*id)[2], sg_err *err)
+{
+    sg_out o;
+    SG_TRY(sg_out_open(path, 0600, &o, err));
+    (void)fprintf(o.f, "FID\tIID\tlabel\trole\n");
+    for (int64_t i = 0; i < ds->people.n_sample; i++)
+        (void)fprintf(o.f, "%s\t%s\t%d\t%s\n", id[i][0], id[i][1], ds->label[i], sg_role_name((sg_role)ds->role[i]));
+    return sg_out_commit(&o, err);
+}
+
+static sg_status write_json(const char *path, const sg_dataset *ds, const sg_digest file[N_FILE], json_t *about,
+                            sg_err *err)
+{
+    char hex[SG_DIGEST_HEX];
+    json_t *labels = json_array(), *files = json_object();
+    for (int i = 0; i < ds->n_label; i++)
+        (void)json_array_append_new(labels, json_string(ds->label_name[i]));
+    for (int i = 0; i < N_FILE; i++) {
+        sg_hex(file[i].b, SG_DIGEST_BYTES, hex);
+        (void)json_object_set_new(files, file_name[i], json_string(hex));
+    }
+    sg_hex(ds->digest.b, SG_DIGEST_BYTES, hex);
+    const int bad = json_object_set_new(about, "format", json_integer(SG_DATASET_FORMAT)) |
+                    json_object_set_new(about, "trait", json_string(ds->trait)) |
+                    json_object_set_new(about, "prevalence", json_real(ds->prevalence)) |
+                    json_object_set_new(about, "labels", labels) | json_object_set_new(about, "files", files) |
+                    json_object_set_new(about, "digest", json_string(hex));
+    char *text = bad ? NULL : json_dumps(about, JSON_INDENT(2) | JSON_SORT_KEYS);
+    if (!text)
+        return sg_fail(err, SG_NOMEM, "%s: cannot be written as JSON", path);
+    const size_t n = strlen(text);
+    text[n] = '\n'; /* in place of the terminator */
+    const sg_status st = sg_file_write(path, 0600, text, n + 1, err);
+    free(text);
+    return st;
+}
+
+static sg_status save_files(const char *dir, sg_dataset *ds, const char *const (*id)[2], json_t *about, sg_err *err)
+{
+    char path[N_FILE][PATH_MAX], json[PATH_MAX];
+    sg_digest file[N_FILE], genotypes;
+    for (int i = 0; i < N_FILE; i++)
+        SG_TRY(join(path[i], dir, file_name[i], err));
+    SG_TRY(join(json, dir, "prepare.json", err));
+    SG_TRY(sg_panel_save(path[PANEL], &ds->panel, err));
+    SG_TRY(sg_snpz_save(path[GENOTYPES], &ds->people, &genotypes, err));
+    SG_TRY(save_split(path[SPLIT], ds, id, err));
+    for (int i = 0; i < N_FILE; i++)
+        SG_TRY(sg_sha256_file(path[i], &file[i], err));
+    SG_TRY(dataset_digest(&file[PANEL], &genotypes, ds, &ds->digest, err));
+    return write_json(json, ds, file, about, err);
+}
+
+sg_status sg_dataset_save(const char *dir, sg_dataset *ds, const char *const (*id)[2], json_t *about, sg_err *err)
+{
+    char temp[PATH_MAX];
+    size_t n = strlen(dir);
+    while (n > 1 && dir[n - 1] == '/')
+        n--;
+    if (sg_file_exists(dir))
+        return sg_fail(err, SG_STATE, "%s exists already; choose another --out or remove it", dir);
+    if (snprintf(temp, sizeof temp, "%.*s.tmp-XXXXXX", (int)n, dir) >= (int)sizeof temp)
+        return sg_fail(err, SG_LIMIT, "%.200s...: path too long", dir);
+    if (!mkdtemp(temp)) /* mode 0700 */
+        return sg_fail(err, SG_IO, "%s: cannot make this folder: %s", dir, strerror(errno));
+    sg_status st = save_files(temp, ds, id, about, err);
+    if (!st && rename(temp, dir))
+        st = errno == EEXIST || errno == ENOTEMPTY
+                 ? sg_fail(err, SG_STATE, "%s exists already; choose another --out or remove it", dir)
+                 : sg_fail(err, SG_IO, "%s: cannot make this folder: %s", dir, strerror(errno));
+    if (st && sg_dir_remove(temp, NULL))
+        sg_log(SG_LOG_WARN, "%s could not be removed", temp);
+    return st;
+}
+
+/* ---- loading ---- */
+
+static sg_status bad_json(const char *path, const char *what, sg_err *err)
+{
+    return sg_fail(err, SG_FORMAT, "%s: %s", path, what);
+}
+
+static sg_status read_digest(const char *path, const json_t *value, sg_digest *out, sg_err *err)
+{
+    const char *hex = json_string_value(value);
+    if (!hex || strlen(hex) != SG_DIGEST_HEX - 1 || sg_unhex(hex, SG_DIGEST_BYTES, out->b, NULL))
+        return bad_json(path, "a SHA-256 is missing or not 64 hexadecimal digits", err);
+    return SG_OK;
+}
+
+static sg_status copy_text(const char *path, const char *key, const json_t *value, char *out, size_t size, sg_err *err)
+{
+    const char *s = json_string_value(value);
+    if (!s || !*s || strlen(s) >= size)
+        return sg_fail(err, SG_FORMAT, "%s: \"%s\" is missing or not a text of 1 to %zu bytes", path, key, size - 1);
+    memcpy(out, s, strlen(s) + 1);
+    return SG_OK;
+}
+
+static sg_status read_about(const char *path, const json_t *j, sg_dataset *ds, sg_digest file[N_FILE], sg_err *err)
+{
+    const json_t *format = json_object_get(j, "format"), *labels = json_object_get(j, "labels"),
+                 *files = json_object_get(j, "files");
+    if (!json_is_integer(format) || json_integer_value(format) != SG_DATASET_FORMAT)
+        return sg_fail(err, SG_LIMIT, "%s: not a dataset of format %d; prepare it again", path, SG_DATASET_FORMAT);
+    SG_TRY(copy_text(path, "trait", json_object_get(j, "trait"), ds->trait, sizeof ds->trait, err));
+    ds->prevalence = json_number_value(json_object_get(j, "prevalence"));
+    if (!(ds->prevalence > 0 && ds->prevalence < 1))
+        return bad_json(path, "\"prevalence\" is missing or not between 0 and 1", err);
+    const size_t n = json_array_size(labels);
+    if (n < 2 || n > SG_LABEL_MAX)
+        return sg_fail(err, SG_FORMAT, "%s: %zu labels, want 2 to %d", path, n, SG_LABEL_MAX);
+    ds->n_label = (int)n;
+    for (size_t i = 0; i < n; i++)
+        SG_TRY(copy_text(path, "labels", json_array_get(labels, i), ds->label_name[i], SG_LABEL_NAME, err));
+    for (int i = 0; i < N_FILE; i++)
+        SG_TRY(read_digest(path, json_object_get(files, file_name[i]), &file[i], err));
+    return read_digest(path, json_object_get(j, "digest"), &ds->digest, err);
+}
+
+static sg_status load_json(const char *path, sg_dataset *ds, sg_digest file[N_FILE], sg_err *err)
+{
+    sg_buf b;
+    SG_TRY(sg_file_read(path, JSON_BYTES_MAX, &b, err));
+    json_error_t e;
+    json_t *j = json_loadb(b.n ? (const char *)b.data : "", b.n, JSON_REJECT_DUPLICATES, &e);
+    sg_buf_clear(&b);
+    if (!j)
+        return sg_fail(err, SG_FORMAT, "%s line %d: %s", path, e.line, e.text);
+    const sg_status st = read_about(path, j, ds, file, err);
+    json_decref(j);
+    return st;
+}
+
+static sg_status split_row(const sg_text *t, char *line, int64_t i, sg_dataset *ds, sg_err *err)
+{
+    char *f[4];
+    int64_t label;
+    const int n = sg_text_split(line, 0, f, 4);
+    if (n != 4)
+        return sg_fail(err, SG_FORMAT, "%s line %lld: %d columns, want 4", t->name, (long long)t->line, n);
+    if (!sg_text_int(f[2], &label) || label < 0 || label >= ds->n_label)
+        return sg_fail(err, SG_FORMAT, "%s line %lld: label \"%.20s\", want 0 to %d", t->name, (long long)t->line, f[2],
+                       ds->n_label - 1);
+    int role = 0;
+    while (role < SG_N_ROLE && strcmp(f[3], sg_role_name((sg_role)role)) != 0)
+        role++;
+    if (role == SG_N_ROLE)
+        return sg_fail(err, SG_FORMAT, "%s line %lld: role \"%.20s\", want train, val or test", t->name,
+                       (long long)t->line, f[3]);
+    ds->label[i] = (int8_t)label;
+    ds->role[i] = (uint8_t)role;
+    return SG_OK;
+}
+
+static sg_status load_split(const char *path, sg_arena *a, sg_dataset *ds, sg_err *err)
+{
+    const int64_t people = ds->people.n_sample;
+    char *data, *line;
+    size_t n;
+    sg_text t;
+    ds->label = SG_NEW(a, int8_t, people);
+    ds->role = SG_NEW(a, uint8_t, people);
+    if (!ds->label || !ds->role)
+        return sg_arena_full(a, path, err);
+    const size_t mark = sg_arena_mark(a);
+    SG_TRY(sg_text_load(path, SPLIT_BYTES_MAX, a, &data, &n, err));
+    SG_TRY(sg_text_begin(&t, path, data, n, err));
+    const int64_t rows = sg_text_count(data, n) - 1;
+    if (rows != people)
+        return sg_fail(err, SG_MISMATCH, "%s: %lld people, genotypes.snpz has %lld", path, (long long)rows,
+                       (long long)people);
+    SG_TRY(sg_text_next(&t, &line, err));
+    for (int64_t i = 0; i < people; i++) {
+        SG_TRY(sg_text_next(&t, &line, err));
+        SG_TRY(split_row(&t, line, i, ds, err));
+    }
+    sg_arena_rewind(a, mark); /* the IDs go; only labels and roles stay */
+    return SG_OK;
+}
+
+static bool any_missing(const sg_people *p)
+{
+    for (int64_t s = 0; s < p->n_sample; s++)
+        for (int64_t w = 0; w < p->n_word; w++)
+            if (sg_people_lo(p, s)[w] & sg_people_hi(p, s)[w])
+                return true;
+    return false;
+}
+
+sg_status sg_dataset_load(const char *dir, sg_arena *a, sg_dataset *out, sg_err *err)
+{
+    char path[N_FILE][PATH_MAX], json[PATH_MAX];
+    sg_digest want[N_FILE], found, genotypes;
+    *out = (sg_dataset){0};
+    SG_TRY(join(json, dir, "prepare.json", err));
+    SG_TRY(load_json(json, out, want, err));
+    for (int i = 0; i < N_FILE; i++) {
+        SG_TRY(join(path[i], dir, file_name[i], err));
+        SG_TRY(sg_sha256_file(path[i], &found, err));
+        if (!sg_digest_equal(&found, &want[i]))
+            return sg_fail(err, SG_STATE,
+                           "%s is not the file that prepare.json names (SHA-256 differs): changed, damaged or of "
+                           "another run",
+                           path[i]);
+    }
+    SG_TRY(sg_panel_load(path[PANEL], a, &out->panel, err));
+    SG_TRY(sg_snpz_load(path[GENOTYPES], a, &out->people, &genotypes, err));
+    if (out->people.n_variant != out->panel.n_snp)
+        return sg_fail(err, SG_MISMATCH, "%s has %lld SNPs, panel.tsv has %lld", path[GENOTYPES],
+                       (long long)out->people.n_variant, (long long)out->panel.n_snp);
+    if (any_missing(&out->people))
+        return sg_fail(err, SG_FORMAT, "%s has missing genotypes, want imputed ones", path[GENOTYPES]);
+    SG_TRY(load_split(path[SPLIT], a, out, err));
+    SG_TRY(dataset_digest(&want[PANEL], &genotypes, out, &found, err));
+    if (!sg_digest_equal(&found, &out->digest))
+        return sg_fail(err, SG_STATE, "%s: its digest is not that of the files beside it", json);
+    return SG_OK;
+}

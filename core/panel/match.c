@@ -1,0 +1,230 @@
+/* match.c - see match.h. */
+#include "panel/match.h"
+#include "panel/chrom.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *sg_fate_key(sg_fate f)
+{
+    static const char *const key[] = {
+#define X(name, word, text) word,
+        SG_FATE_LIST(X)
+#undef X
+    };
+    return key[f];
+}
+
+const char *sg_fate_words(sg_fate f)
+{
+    static const char *const words[] = {
+#define X(name, word, text) text,
+        SG_FATE_LIST(X)
+#undef X
+    };
+    return words[f];
+}
+
+/* ---- the .bim alone ---- */
+
+static bool sequence(const char *s)
+{
+    if (!*s)
+        return false;
+    for (; *s; s++)
+        if (!strchr("ACGTacgt", *s))
+            return false;
+    return true;
+}
+
+static int compare_place(const sg_bim_row *x, const sg_bim_row *y)
+{
+    const int c = x->chrom == y->chrom ? 0 : sg_chrom_compare(x->chrom, y->chrom);
+    return c ? c : (x->pos > y->pos) - (x->pos < y->pos);
+}
+
+/* For qsort_r: genome order, ties in file order. */
+static int by_place(const void *a, const void *b, void *ctx)
+{
+    const sg_bim_row *row = ctx;
+    const int64_t i = *(const int64_t *)a, j = *(const int64_t *)b;
+    const int c = compare_place(&row[i], &row[j]);
+    return c ? c : (i > j) - (i < j);
+}
+
+sg_status sg_match_begin(const sg_bim *bim, const uint8_t *listed, sg_arena *a, sg_matches *m, sg_err *err)
+{
+    *m = (sg_matches){.n = bim->n,
+                      .of = SG_NEW(a, sg_match, bim->n),
+                      .fate = SG_NEW(a, uint8_t, bim->n),
+                      .order = SG_NEW_RAW(a, int64_t, bim->n)};
+    if (!m->of || !m->fate || !m->order)
+        return sg_arena_full(a, "matches of the .bim", err);
+    for (int64_t v = 0; v < bim->n; v++) {
+        const sg_bim_row *r = &bim->row[v];
+        m->order[v] = v;
+        if (listed && listed[v])
+            m->fate[v] = SG_FATE_LISTED;
+        else if (r->pos < 1 || !strcmp(r->chrom, "0"))
+            m->fate[v] = SG_FATE_UNPLACED;
+        else if (!sequence(r->a1) || !sequence(r->a2))
+            m->fate[v] = SG_FATE_ALLELES;
+    }
+    if (bim->n)
+        qsort_r(m->order, (size_t)bim->n, sizeof *m->order, by_place, bim->row);
+    return SG_OK;
+}
+
+/* Rows with one place between them: a site of several alleles split over rows, or a SNP beside an indel. */
+static void mark_shared(const sg_bim *bim, sg_matches *m)
+{
+    for (int64_t i = 1; i < m->n; i++) {
+        const int64_t u = m->order[i - 1], v = m->order[i];
+        if (bim->row[u].pos < 1 || compare_place(&bim->row[u], &bim->row[v]) != 0)
+            continue;
+        if (m->fate[u] == SG_FATE_OPEN)
+            m->fate[u] = SG_FATE_SHARED;
+        if (m->fate[v] == SG_FATE_OPEN)
+            m->fate[v] = SG_FATE_SHARED;
+    }
+}
+
+/* ---- the summary statistics ---- */
+
+typedef struct matching {
+    const sg_bim *bim;
+    const char *bim_name;
+    sg_matches *m;
+    sg_index by_id;
+    int64_t *twin; /* [n] another row with the same ID, -1 none */
+} matching;
+
+static int agreement(sg_align a)
+{
+    return a == SG_ALIGN_NONE ? 0 : a == SG_ALIGN_STRAND || a == SG_ALIGN_STRAND_SWAPPED ? 1 : 2;
+}
+
+/* Keeps the better of what the variant has and this row. */
+static void consider(matching *g, int64_t v, const sg_sum_row *row, bool place)
+{
+    sg_match *old = &g->m->of[v];
+    const sg_bim_row *b = &g->bim->row[v];
+    const sg_match new = {
+        .p = row->p,
+        .beta = row->beta,
+        .se = row->se,
+        .freq = row->freq,
+        .align = (uint8_t)sg_align_alleles(b->a1, b->a2, row->a1, row->a2),
+        .seen = true,
+        .by_place = place,
+    };
+    if (old->seen && !place && !old->by_place)
+        g->m->n_repeat++;
+    const int x = agreement((sg_align) new.align), y = agreement((sg_align)old->align);
+    bool better = !old->seen || x > y;
+    if (old->seen && x == y)
+        better = old->by_place != place ? old->by_place : new.p < old->p;
+    if (better)
+        *old = new;
+}
+
+/* First index in `order` that is not before this place. */
+static int64_t first_at(const matching *g, const sg_bim_row *place)
+{
+    int64_t lo = 0, hi = g->m->n;
+    while (lo < hi) {
+        const int64_t mid = lo + (hi - lo) / 2;
+        if (compare_place(&g->bim->row[g->m->order[mid]], place) < 0)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
+static void count_place(matching *g, int64_t v, const sg_sum_row *row)
+{
+    const sg_bim_row *b = &g->bim->row[v];
+    if (!row->pos || !*row->chrom)
+        return;
+    if (b->pos == row->pos && sg_chrom_compare(b->chrom, row->chrom) == 0)
+        g->m->n_place_same++;
+    else
+        g->m->n_place_differ++;
+}
+
+static sg_status on_row(void *ctx, const sg_sum_row *row, sg_err *err)
+{
+    matching *g = ctx;
+    const int64_t v = *row->id ? sg_index_find(&g->by_id, row->id, "") : -1;
+    if (v >= 0) {
+        if (g->twin[v] >= 0)
+            return sg_fail(err, SG_FORMAT,
+                           "%s lines %lld and %lld have the same variant ID \"%.60s\", which the summary statistics "
+                           "name; rename or --exclude them",
+                           g->bim_name, (long long)v + 1, (long long)g->twin[v] + 1, row->id);
+        count_place(g, v, row);
+        consider(g, v, row, false);
+        return SG_OK;
+    }
+    if (!row->pos || !*row->chrom)
+        return SG_OK;
+    const sg_bim_row place = {.chrom = row->chrom, .pos = row->pos};
+    for (int64_t i = first_at(g, &place); i < g->m->n; i++) {
+        const int64_t w = g->m->order[i];
+        if (compare_place(&g->bim->row[w], &place) != 0)
+            break;
+        if (g->m->fate[w] == SG_FATE_OPEN)
+            consider(g, w, row, true);
+    }
+    return SG_OK;
+}
+
+static sg_status index_ids(matching *g, sg_arena *a, sg_err *err)
+{
+    const sg_bim *bim = g->bim;
+    g->twin = SG_NEW_RAW(a, int64_t, bim->n);
+    if (!g->twin)
+        return sg_arena_full(a, "an index of variants", err);
+    SG_TRY(sg_index_new(bim->n, a, &g->by_id, err));
+    for (int64_t v = 0; v < bim->n; v++) {
+        g->twin[v] = -1;
+        if (g->m->fate[v] != SG_FATE_OPEN || !strcmp(bim->row[v].id, "."))
+            continue;
+        const int64_t old = sg_index_add(&g->by_id, bim->row[v].id, "", v);
+        if (old >= 0)
+            g->twin[old] = v;
+    }
+    return SG_OK;
+}
+
+static void decide(matching *g)
+{
+    sg_matches *m = g->m;
+    m->place_refused = m->n_place_differ > m->n_place_same;
+    for (int64_t v = 0; v < m->n; v++) {
+        if (m->fate[v] != SG_FATE_OPEN)
+            continue;
+        if (!m->of[v].seen || (m->of[v].by_place && m->place_refused))
+            m->fate[v] = SG_FATE_ABSENT;
+        else if (m->of[v].align == SG_ALIGN_NONE)
+            m->fate[v] = SG_FATE_DISAGREE;
+        else if (m->of[v].by_place)
+            m->n_by_place++;
+        else
+            m->n_by_id++;
+    }
+}
+
+sg_status sg_match_read(const char *sumstats, const char *columns, const char *bim_name, const sg_bim *bim,
+                        sg_matches *m, sg_arena *a, sg_sum_report *report, sg_err *err)
+{
+    matching g = {.bim = bim, .bim_name = bim_name, .m = m};
+    SG_TRY(index_ids(&g, a, err));
+    mark_shared(bim, m);
+    SG_TRY(sg_sumstats_read(sumstats, columns, on_row, &g, report, err));
+    decide(&g);
+    return SG_OK;
+}

@@ -1,0 +1,134 @@
+/* qc.c - see qc.h. Counting is done 32 people at a time on 64-bit words. */
+#include "panel/qc.h"
+
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+#define LOW_BITS 0x5555555555555555U
+
+/* One bit per person at the low bit of the two that hold the genotype. mask [n_word] */
+static void make_mask(const uint8_t *in, int64_t n, uint64_t *mask)
+{
+    for (int64_t s = 0; s < n; s++)
+        if (in[s])
+            mask[s / 32] |= (uint64_t)1 << (2 * (s % 32));
+}
+
+static void count_masked(const uint64_t *x, const uint64_t *mask, int64_t n_word, int64_t people, int64_t count[4])
+{
+    int64_t one = 0, two = 0, three = 0;
+    for (int64_t w = 0; w < n_word; w++) {
+        const uint64_t lo = x[w] & mask[w], hi = x[w] >> 1 & mask[w], both = lo & hi;
+        three += __builtin_popcountll(both);
+        one += __builtin_popcountll(lo);
+        two += __builtin_popcountll(hi);
+    }
+    count[1] = one - three;
+    count[2] = two - three;
+    count[3] = three;
+    count[0] = people - count[1] - count[2] - count[3];
+}
+
+static void count_missing(const uint64_t *x, const uint64_t *mask, int64_t n_word, int64_t *missing)
+{
+    for (int64_t w = 0; w < n_word; w++)
+        for (uint64_t m = x[w] & x[w] >> 1 & mask[w]; m; m &= m - 1)
+            missing[32 * w + __builtin_ctzll(m) / 2]++;
+}
+
+static int64_t how_many(const uint8_t *in, int64_t n)
+{
+    int64_t k = 0;
+    for (int64_t s = 0; s < n; s++)
+        k += in[s] != 0;
+    return k;
+}
+
+sg_status sg_qc_count_variants(const char *path, int64_t n_variant, int64_t n_sample, const int64_t *want,
+                               int64_t n_want, const uint8_t *keep, const uint8_t *control, const sg_run *run,
+                               sg_arena *a, sg_qc_count *count, int64_t *missing, sg_err *err)
+{
+    const size_t mark = sg_arena_mark(a);
+    const int64_t n_word = (n_sample + 31) / 32, n_keep = how_many(keep, n_sample),
+                  n_control = how_many(control, n_sample);
+    uint64_t *row = SG_NEW(a, uint64_t, n_word), *all = SG_NEW(a, uint64_t, n_word), *ctl = SG_NEW(a, uint64_t, n_word);
+    if (!row || !all || !ctl)
+        return sg_arena_full(a, "one row of genotypes", err);
+    make_mask(keep, n_sample, all);
+    make_mask(control, n_sample, ctl);
+    if (missing && n_sample)
+        memset(missing, 0, (size_t)n_sample * sizeof *missing);
+    sg_bed *bed;
+    sg_status st = sg_bed_open(path, n_variant, n_sample, &bed, err);
+    for (int64_t i = 0; !st && i < n_want; i++) {
+        if (i % 1024 == 0) {
+            sg_report(run, "counting genotypes", i, n_want);
+            if (sg_cancelled(run))
+                st = sg_fail(err, SG_CANCELLED, "stopped at variant %lld of %lld", (long long)i, (long long)n_want);
+        }
+        if (!st)
+            st = sg_bed_read(bed, want[i], (uint8_t *)row, err);
+        if (st)
+            break;
+        count_masked(row, all, n_word, n_keep, count[i].all);
+        count_masked(row, ctl, n_word, n_control, count[i].control);
+        if (missing)
+            count_missing(row, all, n_word, missing);
+    }
+    if (!st)
+        sg_report(run, "counting genotypes", n_want, n_want);
+    sg_bed_close(bed);
+    sg_arena_rewind(a, mark);
+    return st;
+}
+
+double sg_qc_freq(const int64_t count[4])
+{
+    const int64_t called = count[0] + count[1] + count[2];
+    return called ? (double)(count[1] + 2 * count[2]) / (2.0 * (double)called) : NAN;
+}
+
+/* P(het = h - 2) / P(het = h) for a, b homozygotes at h: h (h - 1) / (4 (a + 1) (b + 1)). Walking outwards from the
+ * most likely h, every probability is relative to that one. Visits all h twice: once to meet the observed one, once to
+ * sum. */
+static double hwe_walk(int64_t rare, int64_t n, int64_t mode, int64_t het, double limit, double *total)
+{
+    double at_het = 0, tail = 0;
+    *total = 0;
+    for (int down = 0; down < 2; down++) {
+        double p = 1;
+        for (int64_t h = mode; h >= 0 && h <= rare;) {
+            if (!(down && h == mode)) {
+                *total += p;
+                tail += p <= limit ? p : 0;
+                at_het = h == het ? p : at_het;
+            }
+            const int64_t x = (rare - h) / 2, y = n - h - x;
+            if (down)
+                p *= (double)h * (double)(h - 1) / (4.0 * (double)(x + 1) * (double)(y + 1));
+            else
+                p *= 4.0 * (double)x * (double)y / ((double)(h + 2) * (double)(h + 1));
+            h += down ? -2 : 2;
+        }
+    }
+    return limit < 0 ? at_het : tail;
+}
+
+double sg_qc_hwe(int64_t hom1, int64_t het, int64_t hom2)
+{
+    assert(hom1 >= 0 && het >= 0 && hom2 >= 0);
+    const int64_t n = hom1 + het + hom2, rare = 2 * (hom1 < hom2 ? hom1 : hom2) + het;
+    if (n == 0)
+        return 1;
+    int64_t mode = (int64_t)((double)rare * (double)(2 * n - rare) / (double)(2 * n));
+    if ((mode ^ rare) & 1)
+        mode++;
+    if (mode > rare)
+        mode -= 2;
+    double total;
+    const double observed = hwe_walk(rare, n, mode, het, -1, &total);
+    /* A hair above, so that the mirror image of the observed count is counted in spite of rounding. */
+    const double tail = hwe_walk(rare, n, mode, het, observed * (1 + 1e-9), &total);
+    return tail < total ? tail / total : 1;
+}
