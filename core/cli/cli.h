@@ -55,7 +55,9 @@ int sg_cli_end(sg_cli *cli, sg_status st, const sg_err *err);
 bool sg_cli_stopped(void);
 
 /* name, what it does (one line of `snpgen --help`). Add a line when a file is added. */
-#define SG_COMMANDS(X) X(version, "print version and build")
+#define SG_COMMANDS(X)                                                                                                 \
+    X(prepare, "genotypes, phenotype and summary statistics -> a dataset folder")                                      \
+    X(version, "print version and build")
 
 #define X(name, help) int sg_cmd_##name(int argc, char **argv);
 SG_COMMANDS(X)

@@ -1,0 +1,528 @@
+/* prepare.c - the steps of a preparation, in order; see prepare.h.
+ *
+ * People are decided first (lists, sex, phenotype), then variants (lists, alleles, summary statistics), then both by
+ * counting the genotypes once as they stream by (twice when --mind removes people). Only the chosen SNPs are ever held
+ * in memory. */
+#include "panel/prepare.h"
+#include "base/log.h"
+#include "formats/text.h"
+#include "panel/chrom.h"
+#include "panel/dataset.h"
+#include "panel/prepare_inside.h"
+#include "panel/qc.h"
+
+#include <assert.h>
+#include <limits.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LIST_BYTES_MAX ((size_t)4 << 30)
+enum { MINOR_MIN = 3, TOP_MAX = 65536 };
+
+typedef struct work {
+    const sg_prepare_options *o;
+    const sg_run *run;
+    sg_arena *a;
+    sg_prepare_report *rep;
+    char bed[PATH_MAX], bim_path[PATH_MAX], fam_path[PATH_MAX];
+    sg_fam fam;
+    sg_index people;
+    uint8_t *keep, *control; /* [fam.n] */
+    int8_t *label;           /* [fam.n] */
+    sg_bim bim;
+    sg_matches match;
+    int64_t n_open;
+    int64_t *open;      /* variants still in, in genome order */
+    sg_qc_count *count; /* [n_open at counting] */
+    double *freq;       /* [bim.n] of A1 among the kept; set where counted */
+} work;
+
+sg_prepare_options sg_prepare_default(void)
+{
+    return (sg_prepare_options){.trait = "trait",
+                                .top = 2048,
+                                .maf = 0.0,
+                                .geno = 0.1,
+                                .mind = 0.1,
+                                .hwe = 1e-6,
+                                .prevalence = NAN,
+                                .split = {.test = 0.1, .val = 0.2, .seed = 1}};
+}
+
+/* ---- options ---- */
+
+static sg_status share(const char *name, double x, sg_err *err)
+{
+    return x >= 0 && x <= 1 ? SG_OK : sg_fail(err, SG_LIMIT, "--%s is %g, want 0 to 1", name, x);
+}
+
+/* Names end up in JSON, file names and web pages. */
+static sg_status plain_name(const char *what, const char *s, size_t max, sg_err *err)
+{
+    if (!*s || strlen(s) >= max)
+        return sg_fail(err, SG_LIMIT, "%s \"%.80s\", want 1 to %zu characters", what, s, max - 1);
+    for (const char *p = s; *p; p++)
+        if (!strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._- ", *p))
+            return sg_fail(err, SG_LIMIT, "%s \"%.80s\", want letters, digits, '.', '_', '-' or blanks", what, s);
+    return SG_OK;
+}
+
+static sg_status label_names(work *w, sg_err *err)
+{
+    char text[2 * SG_LABEL_NAME + 2];
+    const char *names = w->o->label_names, *word = w->o->pheno_options.case_label;
+    int n;
+    if (names)
+        n = snprintf(text, sizeof text, "%s", names);
+    else if (word)
+        n = snprintf(text, sizeof text, "not %s,%s", word, word);
+    else
+        n = snprintf(text, sizeof text, "control,case");
+    char *comma = strchr(text, ',');
+    if (n >= (int)sizeof text || !comma || strchr(comma + 1, ','))
+        return sg_fail(err, SG_LIMIT, "label names \"%.80s\", want two with a comma between, control first",
+                       names ? names : word);
+    *comma = '\0';
+    const char *const part[2] = {text, comma + 1};
+    for (int i = 0; i < 2; i++) {
+        SG_TRY(plain_name("label name", part[i], SG_LABEL_NAME, err));
+        memcpy(w->rep->label_name[i], part[i], strlen(part[i]) + 1);
+    }
+    return SG_OK;
+}
+
+static sg_status file_names(work *w, sg_err *err)
+{
+    static const char *const ending[] = {".bed", ".bim", ".fam"};
+    char *const path[] = {w->bed, w->bim_path, w->fam_path};
+    for (int i = 0; i < 3; i++)
+        if (snprintf(path[i], PATH_MAX, "%s%s", w->o->bfile, ending[i]) >= PATH_MAX)
+            return sg_fail(err, SG_LIMIT, "%.200s...: path too long", w->o->bfile);
+    return SG_OK;
+}
+
+static sg_status check_options(work *w, sg_err *err)
+{
+    const sg_prepare_options *o = w->o;
+    SG_TRY(share("maf", o->maf, err));
+    SG_TRY(share("geno", o->geno, err));
+    SG_TRY(share("mind", o->mind, err));
+    SG_TRY(share("hwe", o->hwe, err));
+    if (o->top < 1 || o->top > TOP_MAX)
+        return sg_fail(err, SG_LIMIT, "--top is %lld, want 1 to %d", (long long)o->top, TOP_MAX);
+    if (!isnan(o->prevalence) && !(o->prevalence > 0 && o->prevalence < 1))
+        return sg_fail(err, SG_LIMIT, "--prevalence is %g, want above 0 and below 1", o->prevalence);
+    if (o->sex_only && strcmp(o->sex_only, "male") != 0 && strcmp(o->sex_only, "female") != 0)
+        return sg_fail(err, SG_LIMIT, "--sex-only is \"%.40s\", want male or female", o->sex_only);
+    if (sg_file_exists(o->out))
+        return sg_fail(err, SG_STATE, "%s exists already; choose another --out or remove it", o->out);
+    SG_TRY(plain_name("trait", o->trait, sizeof((sg_dataset *)0)->trait, err));
+    SG_TRY(label_names(w, err));
+    return file_names(w, err);
+}
+
+/* ---- people ---- */
+
+static sg_status apply_list(work *w, const char *path, bool keep, sg_err *err)
+{
+    if (!path)
+        return SG_OK;
+    const size_t mark = sg_arena_mark(w->a);
+    int64_t unknown;
+    uint8_t *in = SG_NEW(w->a, uint8_t, w->fam.n);
+    if (!in)
+        return sg_arena_full(w->a, path, err);
+    SG_TRY(sg_people_list_load(path, &w->people, in, &unknown, w->a, err));
+    for (int64_t s = 0; s < w->fam.n; s++)
+        if (w->keep[s] && (in[s] != 0) != keep) {
+            w->keep[s] = 0;
+            w->rep->n_listed++;
+        }
+    if (unknown)
+        sg_log(SG_LOG_WARN, "%s: %lld people of this list are not in the .fam", path, (long long)unknown);
+    sg_arena_rewind(w->a, mark);
+    return SG_OK;
+}
+
+static sg_status check_classes(work *w, sg_err *err)
+{
+    int64_t n[2] = {0};
+    for (int64_t s = 0; s < w->fam.n; s++)
+        if (w->keep[s])
+            n[w->label[s]]++;
+    w->rep->n_people = n[0] + n[1];
+    if (n[0] && n[1])
+        return SG_OK;
+    const sg_prepare_report *r = w->rep;
+    return sg_fail(
+        err, SG_DEGENERATE,
+        "the phenotype has one class: %lld controls and %lld cases are left of %lld people (%lld left out by "
+        "lists, %lld by sex, %lld without a phenotype, %lld with too many missing genotypes)",
+        (long long)n[0], (long long)n[1], (long long)r->n_fam, (long long)r->n_listed, (long long)r->n_sex,
+        (long long)r->n_no_label, (long long)r->n_mind);
+}
+
+static void mark_controls(work *w)
+{
+    for (int64_t s = 0; s < w->fam.n; s++)
+        w->control[s] = w->keep[s] && w->label[s] == 0;
+}
+
+static sg_status choose_people(work *w, sg_err *err)
+{
+    const sg_prepare_options *o = w->o;
+    sg_pheno ph;
+    SG_TRY(sg_fam_load(w->fam_path, w->a, &w->fam, err));
+    SG_TRY(sg_fam_index(w->fam_path, &w->fam, w->a, &w->people, err));
+    w->rep->n_fam = w->fam.n;
+    if (o->pheno)
+        SG_TRY(sg_pheno_load(o->pheno, &o->pheno_options, &w->fam, &w->people, w->a, &ph, err));
+    else
+        SG_TRY(sg_pheno_from_fam(w->fam_path, &o->pheno_options, &w->fam, w->a, &ph, err));
+    w->label = ph.label;
+    w->rep->n_pheno_unknown = ph.n_unknown;
+    w->rep->threshold = ph.threshold;
+    w->keep = SG_NEW(w->a, uint8_t, w->fam.n);
+    w->control = SG_NEW(w->a, uint8_t, w->fam.n);
+    if (!w->keep || !w->control)
+        return sg_arena_full(w->a, "people", err);
+    if (w->fam.n)
+        memset(w->keep, 1, (size_t)w->fam.n);
+    SG_TRY(apply_list(w, o->keep, true, err));
+    SG_TRY(apply_list(w, o->remove, false, err));
+    const int sex = !o->sex_only ? 0 : !strcmp(o->sex_only, "male") ? 1 : 2;
+    for (int64_t s = 0; s < w->fam.n; s++) {
+        if (w->keep[s] && sex && w->fam.row[s].sex != sex) {
+            w->keep[s] = 0;
+            w->rep->n_sex++;
+        } else if (w->keep[s] && w->label[s] == SG_PHENO_MISSING) {
+            w->keep[s] = 0;
+            w->rep->n_no_label++;
+        }
+    }
+    mark_controls(w);
+    return check_classes(w, err);
+}
+
+/* ---- variants ---- */
+
+/* listed [bim.n] = 1 for what a list of IDs leaves out. */
+static sg_status variant_list(work *w, const char *path, bool extract, const sg_index *ids, const int64_t *next,
+                              uint8_t *listed, sg_err *err)
+{
+    if (!path)
+        return SG_OK;
+    char *data, *line, *f[1];
+    size_t n;
+    sg_text t;
+    uint8_t *in = SG_NEW(w->a, uint8_t, w->bim.n);
+    if (!in)
+        return sg_arena_full(w->a, path, err);
+    SG_TRY(sg_text_load(path, LIST_BYTES_MAX, w->a, &data, &n, err));
+    SG_TRY(sg_text_begin(&t, path, data, n, err));
+    for (;;) {
+        SG_TRY(sg_text_next(&t, &line, err));
+        if (!line)
+            break;
+        if (sg_text_split(line, 0, f, 1) == 0)
+            continue;
+        for (int64_t v = sg_index_find(ids, f[0], ""); v >= 0; v = next[v])
+            in[v] = 1;
+    }
+    for (int64_t v = 0; v < w->bim.n; v++)
+        listed[v] |= (in[v] != 0) != extract;
+    return SG_OK;
+}
+
+/* NULL when there are no lists. next [bim.n] chains rows of one ID, so that a list speaks of all of them. */
+static sg_status apply_variant_lists(work *w, uint8_t **out, sg_err *err)
+{
+    *out = NULL;
+    if (!w->o->extract && !w->o->exclude)
+        return SG_OK;
+    uint8_t *listed = SG_NEW(w->a, uint8_t, w->bim.n);
+    const size_t mark = sg_arena_mark(w->a);
+    int64_t *next = SG_NEW_RAW(w->a, int64_t, w->bim.n), *last = SG_NEW_RAW(w->a, int64_t, w->bim.n);
+    sg_index ids;
+    if (!listed || !next || !last)
+        return sg_arena_full(w->a, "variant lists", err);
+    SG_TRY(sg_index_new(w->bim.n, w->a, &ids, err));
+    for (int64_t v = 0; v < w->bim.n; v++) {
+        next[v] = -1;
+        const int64_t first = sg_index_add(&ids, w->bim.row[v].id, "", v);
+        if (first >= 0)
+            next[last[first]] = v;
+        last[first >= 0 ? first : v] = v;
+    }
+    SG_TRY(variant_list(w, w->o->extract, true, &ids, next, listed, err));
+    SG_TRY(variant_list(w, w->o->exclude, false, &ids, next, listed, err));
+    sg_arena_rewind(w->a, mark);
+    *out = listed;
+    return SG_OK;
+}
+
+/* Rebuilds the list of variants that are still in. */
+static void collect_open(work *w)
+{
+    w->n_open = 0;
+    for (int64_t i = 0; i < w->bim.n; i++)
+        if (w->match.fate[w->match.order[i]] == SG_FATE_OPEN)
+            w->open[w->n_open++] = w->match.order[i];
+}
+
+static void count_fates(work *w)
+{
+    sg_prepare_report *r = w->rep;
+    memset(r->n_fate, 0, sizeof r->n_fate);
+    for (int64_t v = 0; v < w->bim.n; v++)
+        r->n_fate[w->match.fate[v]]++;
+    r->n_by_id = w->match.n_by_id;
+    r->n_by_place = w->match.n_by_place;
+    r->n_repeat = w->match.n_repeat;
+    r->n_place_same = w->match.n_place_same;
+    r->n_place_differ = w->match.n_place_differ;
+    r->place_refused = w->match.place_refused;
+}
+
+static sg_status match_variants(work *w, sg_err *err)
+{
+    uint8_t *listed;
+    SG_TRY(sg_bim_load(w->bim_path, w->a, &w->bim, err));
+    w->rep->n_bim = w->bim.n;
+    SG_TRY(apply_variant_lists(w, &listed, err));
+    SG_TRY(sg_match_begin(&w->bim, listed, w->a, &w->match, err));
+    w->open = SG_NEW_RAW(w->a, int64_t, w->bim.n);
+    w->freq = SG_NEW(w->a, double, w->bim.n);
+    if (!w->open || !w->freq)
+        return sg_arena_full(w->a, "variants", err);
+    SG_TRY(sg_match_read(w->o->sumstats, w->o->columns, w->bim_path, &w->bim, &w->match, w->a, &w->rep->sum, err));
+    count_fates(w);
+    collect_open(w);
+    if (w->match.place_refused)
+        sg_log(SG_LOG_WARN,
+               "%lld of %lld variants matched by ID lie at another position: another genome build? Only IDs were used",
+               (long long)w->match.n_place_differ, (long long)(w->match.n_place_differ + w->match.n_place_same));
+    return w->n_open ? SG_OK : sg_prepare_nothing_left(w->rep, err);
+}
+
+/* ---- genotypes ---- */
+
+static sg_status count_genotypes(work *w, int64_t *missing, sg_err *err)
+{
+    return sg_qc_count_variants(w->bed, w->bim.n, w->fam.n, w->open, w->n_open, w->keep, w->control, w->run, w->a,
+                                w->count, missing, err);
+}
+
+/* People first, as PLINK does: a person with many missing genotypes should not cost variants. */
+static sg_status count_and_drop_people(work *w, sg_err *err)
+{
+    int64_t *missing = SG_NEW(w->a, int64_t, w->fam.n);
+    w->count = SG_NEW(w->a, sg_qc_count, w->n_open);
+    if (!missing || !w->count)
+        return sg_arena_full(w->a, "genotype counts", err);
+    SG_TRY(count_genotypes(w, missing, err));
+    for (int64_t s = 0; s < w->fam.n; s++)
+        if (w->keep[s] && (double)missing[s] > w->o->mind * (double)w->n_open) {
+            w->keep[s] = 0;
+            w->rep->n_mind++;
+        }
+    if (!w->rep->n_mind)
+        return SG_OK;
+    mark_controls(w);
+    SG_TRY(check_classes(w, err));
+    return count_genotypes(w, NULL, err);
+}
+
+static sg_fate judge(const work *w, int64_t v, const sg_qc_count *c, sg_match *m)
+{
+    const sg_prepare_options *o = w->o;
+    const int64_t people = w->rep->n_people, copies = c->all[1] + 2 * c->all[2];
+    const int64_t all = 2 * (people - c->all[SG_MISSING]), minor = copies < all - copies ? copies : all - copies;
+    if ((double)c->all[SG_MISSING] > o->geno * (double)people || all == 0)
+        return SG_FATE_MISSING;
+    if (minor < MINOR_MIN)
+        return SG_FATE_RARE;
+    if ((double)minor < o->maf * (double)all)
+        return SG_FATE_MAF;
+    if (o->hwe > 0 && sg_chrom_rank(w->bim.row[v].chrom) < SG_CHROM_X &&
+        sg_qc_hwe(c->control[0], c->control[1], c->control[2]) < o->hwe)
+        return SG_FATE_HWE;
+    return sg_align_settle((sg_align)m->align, w->freq[v], m->freq) == SG_ALIGN_NONE ? SG_FATE_STRAND : SG_FATE_OPEN;
+}
+
+static sg_status drop_variants(work *w, sg_err *err)
+{
+    for (int64_t i = 0; i < w->n_open; i++) {
+        const int64_t v = w->open[i];
+        w->freq[v] = sg_qc_freq(w->count[i].all);
+        w->match.fate[v] = (uint8_t)judge(w, v, &w->count[i], &w->match.of[v]);
+    }
+    count_fates(w);
+    collect_open(w);
+    return w->n_open ? SG_OK : sg_prepare_nothing_left(w->rep, err);
+}
+
+typedef struct rank {
+    double p;
+    int64_t at; /* index in open: genome order */
+} rank;
+
+static int by_p(const void *a, const void *b)
+{
+    const rank *x = a, *y = b;
+    return x->p < y->p ? -1 : x->p > y->p ? 1 : (x->at > y->at) - (x->at < y->at);
+}
+
+/* The smallest p. Clumping belongs before this step: it turns fates of w->open, then collect_open. */
+static sg_status choose_top(work *w, sg_err *err)
+{
+    w->rep->top_wanted = w->o->top;
+    if (w->n_open <= w->o->top) {
+        if (w->n_open < w->o->top)
+            sg_log(SG_LOG_WARN, "--top asks for %lld SNPs, %lld are left: all of them are used", (long long)w->o->top,
+                   (long long)w->n_open);
+        return SG_OK;
+    }
+    const size_t mark = sg_arena_mark(w->a);
+    rank *r = SG_NEW_RAW(w->a, rank, w->n_open);
+    if (!r)
+        return sg_arena_full(w->a, "ranks", err);
+    for (int64_t i = 0; i < w->n_open; i++)
+        r[i] = (rank){w->match.of[w->open[i]].p, i};
+    qsort(r, (size_t)w->n_open, sizeof *r, by_p);
+    for (int64_t i = w->o->top; i < w->n_open; i++)
+        w->match.fate[w->open[r[i].at]] = SG_FATE_NOT_TOP;
+    sg_arena_rewind(w->a, mark);
+    count_fates(w);
+    collect_open(w);
+    return SG_OK;
+}
+
+/* ---- the dataset ---- */
+
+static sg_status make_panel(work *w, sg_dataset *ds, sg_err *err)
+{
+    sg_snp *snp = SG_NEW(w->a, sg_snp, w->n_open);
+    if (!snp)
+        return sg_arena_full(w->a, "the panel", err);
+    for (int64_t i = 0; i < w->n_open; i++) {
+        const int64_t v = w->open[i];
+        const sg_bim_row *b = &w->bim.row[v];
+        const sg_match *m = &w->match.of[v];
+        const sg_align how = sg_align_settle((sg_align)m->align, w->freq[v], m->freq);
+        w->rep->n_align[m->align]++;
+        snp[i] = (sg_snp){b->chrom, b->id, b->cm,      b->pos,
+                          b->a1,    b->a2, w->freq[v], sg_align_turned(how) ? -m->beta : m->beta,
+                          m->se,    m->p};
+    }
+    ds->panel = (sg_panel){.n_snp = w->n_open, .snp = snp};
+    return SG_OK;
+}
+
+/* ds->people, labels and IDs of the people kept. person [n_people]: row of the .fam. */
+static sg_status make_people(work *w, sg_dataset *ds, int64_t *person, const char *(*id)[2], sg_err *err)
+{
+    sg_geno g;
+    int64_t n = 0;
+    SG_TRY(sg_people_new(w->rep->n_people, w->n_open, w->a, &ds->people, err));
+    const size_t mark = sg_arena_mark(w->a);
+    SG_TRY(sg_bed_load(w->bed, w->bim.n, w->fam.n, w->open, w->n_open, w->a, &g, err));
+    for (int64_t s = 0; s < w->fam.n; s++) {
+        if (!w->keep[s])
+            continue;
+        uint64_t *lo = ds->people.plane + 2 * n * ds->people.n_word, *hi = lo + ds->people.n_word;
+        for (int64_t v = 0; v < w->n_open; v++) {
+            const uint64_t code = (uint64_t)sg_geno_get(&g, v, s);
+            lo[v / 64] |= (code & 1) << (v % 64);
+            hi[v / 64] |= (code >> 1) << (v % 64);
+        }
+        person[n] = s;
+        id[n][0] = w->fam.row[s].fid;
+        id[n][1] = w->fam.row[s].iid;
+        ds->label[n] = w->label[s];
+        n++;
+    }
+    assert(n == w->rep->n_people);
+    sg_arena_rewind(w->a, mark);
+    w->rep->n_imputed = sg_impute_people(w->o->impute, w->o->split.seed, person, w->open, &ds->people);
+    return SG_OK;
+}
+
+static sg_status inputs_json(const work *w, json_t *about, sg_err *err)
+{
+    json_t *in = json_object();
+    if (!in || json_object_set_new(about, "inputs", in))
+        return sg_fail(err, SG_NOMEM, "no memory for prepare.json");
+    SG_TRY(sg_prepare_about_input(in, "bed", w->bed, err));
+    SG_TRY(sg_prepare_about_input(in, "bim", w->bim_path, err));
+    SG_TRY(sg_prepare_about_input(in, "fam", w->fam_path, err));
+    SG_TRY(sg_prepare_about_input(in, "pheno", w->o->pheno, err));
+    SG_TRY(sg_prepare_about_input(in, "sumstats", w->o->sumstats, err));
+    SG_TRY(sg_prepare_about_input(in, "keep", w->o->keep, err));
+    SG_TRY(sg_prepare_about_input(in, "remove", w->o->remove, err));
+    SG_TRY(sg_prepare_about_input(in, "extract", w->o->extract, err));
+    return sg_prepare_about_input(in, "exclude", w->o->exclude, err);
+}
+
+static sg_status save(const work *w, sg_dataset *ds, const char *const (*id)[2], sg_buf *json, sg_err *err)
+{
+    json_t *about = sg_prepare_about(w->o, w->rep);
+    if (!about)
+        return sg_fail(err, SG_NOMEM, "no memory for prepare.json");
+    sg_status st = inputs_json(w, about, err);
+    if (!st && sg_cancelled(w->run))
+        st = sg_fail(err, SG_CANCELLED, "stopped before the dataset was written");
+    if (!st)
+        st = sg_dataset_save(w->o->out, ds, id, about, err);
+    if (!st && json) {
+        char *text = json_dumps(about, JSON_INDENT(2) | JSON_SORT_KEYS);
+        st = text ? sg_buf_printf(json, err, "%s\n", text) : sg_fail(err, SG_NOMEM, "no memory for prepare.json");
+        free(text);
+    }
+    json_decref(about);
+    return st;
+}
+
+static sg_status make_dataset(work *w, sg_buf *json, sg_err *err)
+{
+    const int64_t n = w->rep->n_people;
+    sg_dataset ds = {.n_label = 2,
+                     .prevalence = w->o->prevalence,
+                     .label = SG_NEW(w->a, int8_t, n),
+                     .role = SG_NEW(w->a, uint8_t, n)};
+    int64_t *person = SG_NEW(w->a, int64_t, n);
+    const char *(*id)[2] = sg_arena_alloc(w->a, n, sizeof *id);
+    if (!ds.label || !ds.role || !person || !id)
+        return sg_arena_full(w->a, "the dataset", err);
+    memcpy(ds.trait, w->o->trait, strlen(w->o->trait) + 1);
+    memcpy(ds.label_name, w->rep->label_name, sizeof ds.label_name);
+    SG_TRY(make_panel(w, &ds, err));
+    SG_TRY(make_people(w, &ds, person, id, err));
+    SG_TRY(sg_split(&w->o->split, person, ds.label, n, ds.n_label, w->a, ds.role, err));
+    int64_t cases = 0;
+    for (int64_t i = 0; i < n; i++) {
+        w->rep->n_role[ds.role[i]][ds.label[i]]++;
+        cases += ds.label[i] == 1;
+    }
+    if (isnan(ds.prevalence))
+        ds.prevalence = (double)cases / (double)n;
+    w->rep->prevalence = ds.prevalence;
+    SG_TRY(save(w, &ds, (const char *const(*)[2])id, json, err));
+    w->rep->digest = ds.digest;
+    return SG_OK;
+}
+
+sg_status sg_prepare(const sg_prepare_options *o, const sg_run *run, sg_arena *a, sg_prepare_report *rep, sg_buf *json,
+                     sg_err *err)
+{
+    *rep = (sg_prepare_report){.threshold = NAN};
+    work w = {.o = o, .run = run, .a = a, .rep = rep};
+    SG_TRY(check_options(&w, err));
+    SG_TRY(choose_people(&w, err));
+    SG_TRY(match_variants(&w, err));
+    SG_TRY(count_and_drop_people(&w, err));
+    SG_TRY(drop_variants(&w, err));
+    SG_TRY(choose_top(&w, err));
+    return make_dataset(&w, json, err);
+}
