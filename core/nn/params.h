@@ -31,4 +31,9 @@ typedef struct sg_params {
 /* NULL when there is none of that name. */
 const sg_param *sg_params_find(const sg_params *p, const char *name);
 
+/* For the networks that build a list: appends one tensor; NULL when memory is out. The pointer is good until the next
+ * add. Clear frees the list. */
+const sg_param *sg_params_add(sg_params *p, const char *name, int n_dim, const int64_t *dim);
+void sg_params_clear(sg_params *p);
+
 #endif

@@ -1,0 +1,85 @@
+/* backend_openblas.c - matrix products by OpenBLAS; see backend.h.
+ *
+ * conv3 is three accumulating products over shifted views of the padded input, one per tap: no im2col copy. Products
+ * run per person, so that M never depends on the batch (NOTES.md section 3). BLAS is pinned to one thread: people are
+ * the parallel dimension.
+ */
+#include "nn/backend.h"
+
+#include <cblas.h>
+
+#include <string.h>
+
+static void start(void)
+{
+    openblas_set_num_threads(1);
+}
+
+static int64_t packed_floats(const sg_map *m)
+{
+    return m->n_tap * m->K * m->N;
+}
+
+/* [N, K, tap] -> [tap, K, N], in blocks that stay in the cache. */
+static void pack(const sg_map *m, const float *w, float *packed)
+{
+    enum { BLOCK = 16 };
+    const int64_t K = m->K, N = m->N, T = m->n_tap;
+    for (int64_t n0 = 0; n0 < N; n0 += BLOCK)
+        for (int64_t k = 0; k < K; k++)
+            for (int64_t t = 0; t < T; t++)
+                for (int64_t n = n0; n < n0 + BLOCK && n < N; n++)
+                    packed[(t * K + k) * N + n] = w[(n * K + k) * T + t];
+}
+
+static void product(bool ta, bool tb, int64_t M, int64_t N, int64_t K, const float *A, int64_t lda, const float *B,
+                    int64_t ldb, float beta, float *C, int64_t ldc)
+{
+    cblas_sgemm(CblasRowMajor, ta ? CblasTrans : CblasNoTrans, tb ? CblasTrans : CblasNoTrans, (blasint)M, (blasint)N,
+                (blasint)K, 1.0f, A, (blasint)lda, B, (blasint)ldb, beta, C, (blasint)ldc);
+}
+
+static void forward(const sg_map *m, int64_t R, const float *x, const float *packed, float *y)
+{
+    for (int t = 0; t < m->n_tap; t++)
+        product(false, false, R, m->N, m->K, x + t * m->K, m->stride * m->K, packed + t * m->K * m->N, m->N, 1.0f, y,
+                m->N);
+}
+
+static void back_x(const sg_map *m, int64_t R, const float *dy, const float *packed, float *dx)
+{
+    for (int t = 0; t < m->n_tap; t++)
+        product(false, true, R, m->K, m->N, dy, m->N, packed + t * m->K * m->N, m->N, 1.0f, dx + t * m->K,
+                m->stride * m->K);
+}
+
+static void back_w(const sg_map *m, int64_t B, int64_t R, const float *x, int64_t x_person, const float *dy,
+                   int64_t y_person, float *dw, float *scratch)
+{
+    const int64_t K = m->K, N = m->N, T = m->n_tap;
+    const bool dense = x_person == R * m->stride * K && y_person == R * N; /* people lie end to end: one product */
+    const int64_t rows = dense ? B * R : R, n_call = dense ? 1 : B;
+    for (int64_t t = 0; t < T; t++)
+        for (int64_t b = 0; b < n_call; b++)
+            product(true, false, N, K, rows, dy + b * y_person, N, x + b * x_person + t * K, m->stride * K,
+                    T > 1 ? b > 0 : 1.0f, T > 1 ? scratch + t * N * K : dw, K);
+    for (int64_t i = 0; T > 1 && i < N * K; i++)
+        for (int64_t t = 0; t < T; t++)
+            dw[i * T + t] += scratch[t * N * K + i];
+}
+
+const sg_backend sg_backend_openblas = {
+    .name = "openblas",
+    .start = start,
+    .packed_floats = packed_floats,
+    .pack = pack,
+    .forward = forward,
+    .back_x = back_x,
+    .back_w = back_w,
+    .product = product,
+};
+
+const sg_backend *sg_backend_chosen(void)
+{
+    return &sg_backend_openblas;
+}

@@ -1,0 +1,42 @@
+/* init.c - see init.h. */
+#include "nn/init.h"
+#include "base/rng.h"
+
+#include <math.h>
+#include <string.h>
+
+static bool ends_with(const char *s, const char *tail)
+{
+    const size_t n = strlen(s), m = strlen(tail);
+    return n >= m && strcmp(s + n - m, tail) == 0;
+}
+
+void sg_init_weights(const sg_params *p, uint64_t seed, float *w)
+{
+    double bound = 0; /* of the weight before */
+    bool norm = false;
+    for (int64_t i = 0; i < p->n_param; i++) {
+        const sg_param *q = &p->list[i];
+        sg_rng r = sg_rng_stream(seed, SG_RNG_INIT_WEIGHTS, (uint64_t)i, 0);
+        const bool is_weight = ends_with(q->name, "weight");
+        if (is_weight) {
+            norm = q->n_dim == 1;
+            bound = 1.0 / sqrt((double)(q->n / q->dim[0]));
+        }
+        for (int64_t k = 0; k < q->n; k++)
+            w[q->at + k] = norm ? (is_weight ? 1.0f : 0.0f) : (float)(bound * (2.0 * sg_rng_uniform(&r) - 1.0));
+    }
+}
+
+sg_status sg_check_finite(const sg_params *p, const float *w, sg_err *err)
+{
+    for (int64_t i = 0; i < p->n_param; i++) {
+        const sg_param *q = &p->list[i];
+        float worst = 0; /* 0 * x is 0 for numbers only */
+        for (int64_t k = 0; k < q->n; k++)
+            worst += 0.0f * w[q->at + k];
+        if (!(worst == 0.0f))
+            return sg_fail(err, SG_LIMIT, "tensor %s holds a value that is not a finite number", q->name);
+    }
+    return SG_OK;
+}
