@@ -26,15 +26,33 @@ const char *sg_outcome_name(sg_outcome o);
 
 typedef struct sg_verdict sg_verdict;
 
-/* Limits, with their defaults in sg_policy_default(). */
+/* The limits: field, type, default, smallest and largest value. Why these numbers: tests/privacy/privacy_rates.c
+ * measures them, and the head of each check's file. mia_auc_max          the 95 % interval of the membership AUC must
+ * end below this (check_membership.c has the rule for few people) dcr_quantile         a row is close when it is nearer
+ * to TRAIN than this share of the hold-out is dcr_excess_max       how many times as often as the hold-out the cohort
+ * may be that close near_copy_alarms     false near-copy alarms per cohort the threshold is set for min_reference fewer
+ * people in TRAIN or TEST: nothing can be said, withhold min_reference_label  the same within one label */
+#define SG_POLICY_LIST(X)                                                                                              \
+    X(mia_auc_max, double, 0.60, 0.5, 1)                                                                               \
+    X(dcr_quantile, double, 0.05, 0.001, 0.5)                                                                          \
+    X(dcr_excess_max, double, 2, 1, 100)                                                                               \
+    X(near_copy_alarms, double, 0.01, 1e-9, 1)                                                                         \
+    X(min_reference, int64_t, 50, 2, 1000000000)                                                                       \
+    X(min_reference_label, int64_t, 10, 2, 1000000000)
+
 typedef struct sg_policy {
-    double mia_auc_max;    /* upper 95 % bound of the membership AUC must stay below, default 0.60 at small sizes; see
-                              privacy.c */
-    double dcr_quantile;   /* closeness that counts as "too close": this quantile of the hold-out's own distances */
-    double dcr_excess_max; /* how much more often than the hold-out the cohort may be that close */
-    int64_t min_reference; /* fewer members or non-members than this: under-powered, withhold */
+#define X(field, type, fallback, min, max) type field;
+    SG_POLICY_LIST(X)
+#undef X
 } sg_policy;
 sg_policy sg_policy_default(void);
+
+/* LIMIT: the message names the field, its value and its range. */
+sg_status sg_policy_check(const sg_policy *p, sg_err *err) SG_MUST_USE;
+
+/* A JSON object with any of the fields above; what it leaves out keeps its default. NOT_FOUND; FORMAT (an unknown field
+ * too: a limit that is misspelt is no limit); LIMIT. */
+sg_status sg_policy_load(const char *path, sg_policy *out, sg_err *err) SG_MUST_USE;
 
 /* What was judged. The digest covers sizes, labels and genotypes, in order. */
 sg_digest sg_cohort_digest(const sg_people *people, const int8_t *label);

@@ -1,0 +1,193 @@
+/* Verdicts: bound to what was judged, carried under seal, and shown as JSON. */
+#include "world.h"
+
+#include <jansson.h>
+
+static const uint8_t key[SG_KEY_BYTES] = {1, 2, 3};
+
+static sg_verdict *some_verdict(bool copy, sg_arena *a)
+{
+    const world w = world_new(77, 128, 400, 100, 100, a);
+    sg_people c = clean_cohort(&w, 100, a);
+    if (copy)
+        plant_copy(&w, SG_ROLE_TRAIN, 0, 0, &c, 0, a);
+    sg_verdict *v;
+    sg_err err = {0};
+    const sg_policy p = sg_policy_default();
+    const int8_t *label = draw_labels(100, a);
+    ck_ok(sg_privacy_judge(&w.ref, &c, label, &p, NULL, &v, &err), err);
+    const sg_digest d = sg_cohort_digest(&c, label);
+    ck_assert(sg_digest_equal(&d, sg_verdict_subject(v)));
+    return v;
+}
+
+START_TEST(the_digest_covers_every_genotype_every_label_the_order_and_the_sizes)
+{
+    sg_arena a = unit_arena(1 << 26);
+    const world w = world_new(77, 70, 1, 1, 1, &a);
+    sg_people c = clean_cohort(&w, 6, &a);
+    int8_t *label = draw_labels(6, &a);
+    const sg_digest d = sg_cohort_digest(&c, label);
+    sg_digest e = sg_cohort_digest(&c, label);
+    ck_assert(sg_digest_equal(&d, &e));
+    int8_t code[70];
+    for (int64_t s = 0; s < 6; s++)
+        for (int64_t v = 0; v < 70; v++) {
+            sg_people_unpack(&c, s, code);
+            const int8_t was = code[v];
+            code[v] = (int8_t)((was + 1) % 3);
+            sg_people_pack(&c, s, code);
+            e = sg_cohort_digest(&c, label);
+            ck_assert(!sg_digest_equal(&d, &e));
+            code[v] = was;
+            sg_people_pack(&c, s, code);
+        }
+    label[5] ^= 1;
+    e = sg_cohort_digest(&c, label);
+    ck_assert(!sg_digest_equal(&d, &e));
+    label[5] ^= 1;
+    sg_people q;
+    sg_err err = {0};
+    ck_ok(sg_people_new(6, 70, &a, &q, &err), err);
+    sg_people_gather(&c, (int64_t[]){1, 0, 2, 3, 4, 5}, 6, &q);
+    e = sg_cohort_digest(&q, label);
+    ck_assert(!sg_digest_equal(&d, &e));
+    c.n_variant = 69; /* same words, one SNP fewer */
+    e = sg_cohort_digest(&c, label);
+    ck_assert(!sg_digest_equal(&d, &e));
+    sg_arena_clear(&a);
+}
+END_TEST
+
+START_TEST(a_sealed_verdict_comes_back_whole)
+{
+    sg_arena a = unit_arena(1 << 26);
+    for (int copy = 0; copy < 2; copy++) {
+        sg_verdict *v = some_verdict(copy, &a), *w;
+        const sg_digest files = sg_sha256_of("files", 5);
+        sg_digest got;
+        sg_buf b, x, y;
+        sg_err err = {0};
+        sg_buf_init(&b, 1 << 20);
+        sg_buf_init(&x, 1 << 20);
+        sg_buf_init(&y, 1 << 20);
+        ck_ok(sg_verdict_seal(v, key, &files, &b, &err), err);
+        ck_ok(sg_verdict_unseal(b.data, b.n, key, &got, &w, &err), err);
+        ck_assert(sg_digest_equal(&files, &got));
+        ck_assert(sg_digest_equal(sg_verdict_subject(v), sg_verdict_subject(w)));
+        ck_assert_int_eq(sg_verdict_outcome(w), copy ? SG_OUTCOME_FAIL : SG_OUTCOME_PASS);
+        ck_assert_str_eq(sg_verdict_reason(w), copy ? "identical_match" : "");
+        ck_ok(sg_verdict_json(v, &x, &err), err);
+        ck_ok(sg_verdict_json(w, &y, &err), err);
+        ck_assert_str_eq((char *)x.data, (char *)y.data);
+        sg_buf_clear(&b);
+        sg_buf_clear(&x);
+        sg_buf_clear(&y);
+        sg_verdict_free(v);
+        sg_verdict_free(w);
+    }
+    sg_verdict_free(NULL);
+    sg_arena_clear(&a);
+}
+END_TEST
+
+START_TEST(no_byte_of_a_sealed_verdict_can_be_changed_and_none_can_be_missing)
+{
+    sg_arena a = unit_arena(1 << 26);
+    sg_verdict *v = some_verdict(true, &a), *w = v;
+    const sg_digest files = sg_sha256_of("files", 5);
+    sg_digest got;
+    sg_buf b;
+    sg_err err = {0};
+    sg_buf_init(&b, 1 << 20);
+    ck_ok(sg_verdict_seal(v, key, &files, &b, &err), err);
+    for (size_t i = 0; i < b.n; i++) {
+        b.data[i] ^= 1;
+        ck_assert_int_eq(sg_verdict_unseal(b.data, b.n, key, &got, &w, &err), SG_PRIVACY);
+        ck_assert_ptr_null(w);
+        b.data[i] ^= 1;
+    }
+    ck_assert_str_eq(err.msg, "the verdict was not sealed with this key, or a byte of it was changed");
+    for (size_t n = 0; n < b.n; n += 7)
+        ck_assert_int_eq(sg_verdict_unseal(b.data, n, key, &got, &w, &err), SG_PRIVACY);
+    uint8_t other[SG_KEY_BYTES] = {1, 2, 4};
+    ck_assert_int_eq(sg_verdict_unseal(b.data, b.n, other, &got, &w, &err), SG_PRIVACY);
+    sg_buf_clear(&b);
+    sg_verdict_free(v);
+    sg_arena_clear(&a);
+}
+END_TEST
+
+START_TEST(the_json_lists_every_check_with_its_numbers)
+{
+    sg_arena a = unit_arena(1 << 26);
+    sg_verdict *v = some_verdict(true, &a);
+    sg_buf b;
+    sg_err err = {0};
+    sg_buf_init(&b, 1 << 20);
+    ck_ok(sg_verdict_json(v, &b, &err), err);
+    json_error_t e;
+    json_t *root = json_loadb((char *)b.data, b.n, JSON_REJECT_DUPLICATES, &e);
+    ck_assert_msg(root != NULL, "%s", e.text);
+    ck_assert_str_eq(json_string_value(json_object_get(root, "outcome")), "fail");
+    ck_assert_int_eq(json_integer_value(json_object_get(json_object_get(root, "cohort"), "people")), 100);
+    ck_assert_uint_eq(strlen(json_string_value(json_object_get(root, "policy_digest"))), 64);
+    const json_t *checks = json_object_get(root, "checks");
+    ck_assert_uint_eq(json_array_size(checks), 6); /* four checks, the last overall and for two labels */
+    for (size_t i = 0; i < json_array_size(checks); i++) {
+        const json_t *c = json_array_get(checks, i);
+        ck_assert(json_is_string(json_object_get(c, "name")) && json_is_string(json_object_get(c, "status")));
+        ck_assert(json_is_number(json_object_get(c, "estimate")) && json_is_number(json_object_get(c, "limit")));
+        ck_assert_uint_eq(json_array_size(json_object_get(c, "interval")), 2);
+    }
+    json_decref(root);
+    sg_buf_clear(&b);
+    sg_verdict_free(v);
+    sg_arena_clear(&a);
+}
+END_TEST
+
+static sg_status load_policy(const char *text, sg_policy *p, sg_err *err)
+{
+    char dir[UNIT_PATH], path[UNIT_PATH];
+    unit_dir(dir);
+    unit_path(path, dir, "policy.json");
+    ck_ok(sg_file_write(path, 0600, text, strlen(text), err), *err);
+    const sg_status st = sg_policy_load(path, p, err);
+    unit_dir_remove(dir);
+    return st;
+}
+
+START_TEST(limits_are_read_by_name_and_wrong_ones_are_refused_by_name)
+{
+    sg_policy p;
+    sg_err err = {0};
+    ck_ok(load_policy("{\"mia_auc_max\": 0.55, \"min_reference\": 500}", &p, &err), err);
+    ck_assert_double_eq(p.mia_auc_max, 0.55);
+    ck_assert_int_eq(p.min_reference, 500);
+    ck_assert_double_eq(p.dcr_quantile, sg_policy_default().dcr_quantile);
+    static const struct {
+        const char *text;
+        sg_status st;
+        const char *words;
+    } wrong[] = {
+        {"{\"mia_auc_maximum\": 0.55}", SG_FORMAT, "there is no limit called \"mia_auc_maximum\""},
+        {"{\"mia_auc_max\": 1.5}", SG_LIMIT, "mia_auc_max is 1.5, want 0.5 to 1"},
+        {"{\"mia_auc_max\": \"0.5\"}", SG_FORMAT, "\"mia_auc_max\" is not a number"},
+        {"{\"min_reference\": 50.5}", SG_FORMAT, "min_reference is 50.5, want a whole number"},
+        {"{\"min_reference\": 50, \"min_reference\": 2}", SG_FORMAT, "duplicate"},
+        {"[1]", SG_FORMAT, "want a JSON object"},
+        {"{", SG_FORMAT, "line 1"},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        ck_assert_int_eq(load_policy(wrong[i].text, &p, &err), wrong[i].st);
+        ck_assert_msg(strstr(err.msg, wrong[i].words) != NULL, "%s", err.msg);
+        ck_assert_double_eq(p.mia_auc_max, sg_policy_default().mia_auc_max);
+    }
+    ck_assert_int_eq(sg_policy_load("/no/such/policy", &p, &err), SG_NOT_FOUND);
+}
+END_TEST
+
+UNIT_MAIN("verdict", the_digest_covers_every_genotype_every_label_the_order_and_the_sizes,
+          a_sealed_verdict_comes_back_whole, no_byte_of_a_sealed_verdict_can_be_changed_and_none_can_be_missing,
+          the_json_lists_every_check_with_its_numbers, limits_are_read_by_name_and_wrong_ones_are_refused_by_name)
