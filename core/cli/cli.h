@@ -56,6 +56,7 @@ bool sg_cli_stopped(void);
 
 /* name, what it does (one line of `snpgen --help`). Add a line when a file is added. */
 #define SG_COMMANDS(X)                                                                                                 \
+    X(simulate, "a cohort with linkage disequilibrium and known causal effects")                                       \
     X(prepare, "genotypes, phenotype and summary statistics -> a dataset folder")                                      \
     X(version, "print version and build")
 
