@@ -97,6 +97,29 @@ START_TEST(one_copy_with_edits_fails_and_all_copies_with_edits_fail)
 }
 END_TEST
 
+/* The share of close rows is a check of its own: it says so whatever the others say. */
+START_TEST(a_cohort_nearer_to_train_than_the_hold_out_is_too_close)
+{
+    sg_arena a = unit_arena(1 << 27);
+    const world w = world_new(5, 256, TRAIN, VAL, TEST, &a);
+    sg_people c = clean_cohort(&w, PEOPLE, &a);
+    sg_evidence e;
+    sg_err err = {0};
+    const sg_policy p = sg_policy_default();
+    for (int spoilt = 0; spoilt < 2; spoilt++) {
+        for (int64_t i = 0; spoilt && i < PEOPLE; i++)
+            plant_copy(&w, SG_ROLE_TRAIN, i, 0.25, &c, i, &a);
+        sg_findings *f = SG_NEW(&a, sg_findings, 1);
+        ck_ok(sg_evidence_gather(&w.ref, &c, draw_labels(PEOPLE, &a), NULL, &a, &e, &err), err);
+        ck_ok(sg_check_closest(&e, &p, &a, f, &err), err);
+        ck_assert_int_eq(f->n, 1);
+        ck_assert_int_eq(f->list[0].decided.status, spoilt ? SG_OUTCOME_FAIL : SG_OUTCOME_PASS);
+        ck_assert_str_eq(f->list[0].decided.reason, spoilt ? "too_close" : "");
+    }
+    sg_arena_clear(&a);
+}
+END_TEST
+
 /* One TRAIN person twice (a twin, a duplicate): nearest and second nearest are both 0 away. */
 START_TEST(a_copy_of_somebody_who_is_twice_in_train_is_caught_too)
 {
@@ -349,6 +372,7 @@ UNIT_MAIN("gate", an_honest_cohort_passes_and_every_check_says_so, one_verbatim_
           a_match_with_a_test_row_is_counted_and_is_no_leak,
           a_copy_fails_also_when_two_samples_of_the_hold_out_are_duplicates,
           a_panel_that_cannot_tell_people_apart_is_withheld, one_copy_with_edits_fails_and_all_copies_with_edits_fail,
+          a_cohort_nearer_to_train_than_the_hold_out_is_too_close,
           a_copy_of_somebody_who_is_twice_in_train_is_caught_too, too_few_people_on_either_side_never_pass,
           without_validation_people_the_plain_distance_still_catches_copies,
           missing_genotypes_strange_labels_and_strange_limits_are_withheld, scores_that_say_nothing_are_withheld,

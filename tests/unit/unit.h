@@ -52,6 +52,7 @@ static inline sg_arena unit_arena(size_t bytes)
         const TTest *const tests[] = {__VA_ARGS__};                                                                    \
         Suite *suite = suite_create(name);                                                                             \
         TCase *tcase = tcase_create(name);                                                                             \
+        tcase_set_timeout(tcase, 0); /* CTest has one */                                                               \
         for (size_t i = 0; i < sizeof tests / sizeof *tests; i++)                                                      \
             tcase_add_test(tcase, tests[i]);                                                                           \
         suite_add_tcase(suite, tcase);                                                                                 \
