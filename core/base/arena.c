@@ -22,7 +22,7 @@ sg_status sg_arena_init(sg_arena *a, size_t size, sg_err *err)
     if (p == MAP_FAILED)
         return sg_fail(err, SG_NOMEM, "cannot reserve %zu MiB of memory", size >> 20);
     (void)madvise(p, size, MADV_DONTDUMP);
-    *a = (sg_arena){.base = p, .size = size};
+    *a = (sg_arena){.base = p, .size = size, .keep = KEEP_BYTES};
     return SG_OK;
 }
 
@@ -71,7 +71,7 @@ void sg_arena_rewind(sg_arena *a, size_t mark)
 {
     assert(mark <= a->used);
     const size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    if (a->used - mark > KEEP_BYTES) { /* large steps give their pages back to the machine */
+    if (a->used - mark > a->keep) { /* large steps give their pages back to the machine */
         const size_t from = (mark + page - 1) / page * page;
         const size_t to = (a->used + page - 1) / page * page;
         if (to > from)

@@ -21,6 +21,7 @@ typedef struct sg_arena {
     size_t size; /* reserved */
     size_t used;
     size_t peak; /* highest `used` so far: the memory high-water mark of a step */
+    size_t keep; /* a rewind of more bytes than this gives their pages back; SIZE_MAX for scratch used again at once */
 } sg_arena;
 
 /* Reserves `size` bytes (rounded up to a page). NOMEM when the address range is refused. */

@@ -184,8 +184,10 @@ static sg_status run_chunks(sg_work *w, size_t bytes, sg_err *err)
     w->st = calloc((size_t)n, sizeof *w->st);
     w->err = calloc((size_t)n, sizeof *w->err);
     sg_status st = w->scratch && w->st && w->err ? SG_OK : sg_fail(err, SG_NOMEM, "no memory for %d threads", n);
-    for (int i = 0; i < n && !st; i++)
+    for (int i = 0; i < n && !st; i++) {
         st = sg_arena_init(&w->scratch[i], bytes, err);
+        w->scratch[i].keep = SIZE_MAX; /* chunk after chunk of the same size */
+    }
     if (!st) {
         sg_pool_for(pool, chunk_count(w), do_chunk, w);
         sg_report(w->run, w->stage, atomic_load(&w->done), w->n);

@@ -25,6 +25,7 @@ sg_status sg_crew_init(sg_crew *c, const sg_run *run, int64_t lanes, int64_t chu
             sg_crew_clear(c);
             return st;
         }
+        c->lane[c->n_worker].keep = SIZE_MAX; /* chunk after chunk of the same size */
     }
     return SG_OK;
 }

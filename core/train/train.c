@@ -177,6 +177,9 @@ static sg_status run_stage(sg_trainer *t, sg_err *err)
 
 static void next_stage(sg_trainer *t)
 {
+    const int64_t now = sg_clock_mono_ns();
+    t->state.seconds[t->state.stage] += (double)(now - t->part_ns) * 1e-9;
+    t->part_ns = now;
     t->state.stage++;
     t->state.epoch = t->state.batch = 0;
     memset(t->state.sum, 0, sizeof t->state.sum);
