@@ -2,6 +2,7 @@
 #include "nn/init.h"
 #include "base/rng.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -26,6 +27,14 @@ void sg_init_weights(const sg_params *p, uint64_t seed, float *w)
         for (int64_t k = 0; k < q->n; k++)
             w[q->at + k] = norm ? (is_weight ? 1.0f : 0.0f) : (float)(bound * (2.0 * sg_rng_uniform(&r) - 1.0));
     }
+}
+
+void sg_init_normal(const sg_params *p, uint64_t seed, const char *name, float *w)
+{
+    const sg_param *q = sg_params_find(p, name);
+    assert(q);
+    sg_rng r = sg_rng_stream(seed, SG_RNG_INIT_WEIGHTS, (uint64_t)(q - p->list), 1);
+    sg_rng_fill_normal(&r, w + q->at, q->n);
 }
 
 sg_status sg_check_finite(const sg_params *p, const float *w, sg_err *err)

@@ -15,6 +15,9 @@
  */
 void sg_init_weights(const sg_params *p, uint64_t seed, float *w);
 
+/* Standard normal entries for the one tensor of that name. */
+void sg_init_normal(const sg_params *p, uint64_t seed, const char *name, float *w);
+
 /* LIMIT when an entry is not finite: the message names the tensor. */
 sg_status sg_check_finite(const sg_params *p, const float *w, sg_err *err) SG_MUST_USE;
 
