@@ -3,12 +3,12 @@
  * All four buffers and the gradient have one layout, so a step is a loop over floats; blocks of floats are shared among
  * the threads, and since no float depends on another the result does not depend on how.
  */
+#include "nn/optim.h"
 #include "train/internal.h"
 
 #include <math.h>
 
 enum { BLOCK = 1 << 14 };
-static const double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
 
 sg_status sg_fit_new(int64_t n_float, sg_arena *a, sg_fit *out, sg_err *err)
 {
@@ -22,33 +22,28 @@ sg_status sg_fit_new(int64_t n_float, sg_arena *a, sg_fit *out, sg_err *err)
 
 typedef struct fit_step {
     sg_fit *f;
-    const float *grad;
-    float scale, decay, rate, eps, keep; /* gradient factor, weight factor, step size, keep: share of the old average */
-    float root2;                         /* sqrt of the second moment's bias correction */
+    float *grad;
+    float scale; /* gradient factor: 1, or less when it is longer than the limit */
+    sg_adam adam;
+    double lr, keep; /* keep: share of the old average */
 } fit_step;
 
 static void step_block(void *ctx, int64_t i, int worker)
 {
     (void)worker;
     const fit_step *s = ctx;
-    sg_fit *f = s->f;
-    const int64_t from = i * BLOCK, to = from + BLOCK < f->n_float ? from + BLOCK : f->n_float;
-    const float b1 = (float)beta1, b2 = (float)beta2;
-    for (int64_t k = from; k < to; k++) {
-        const float g = s->grad[k] * s->scale;
-        f->m[k] = b1 * f->m[k] + (1 - b1) * g;
-        f->v[k] = b2 * f->v[k] + (1 - b2) * g * g;
-        f->w[k] = f->w[k] * s->decay - s->rate * f->m[k] / (sqrtf(f->v[k]) / s->root2 + s->eps);
-        f->ema[k] = s->keep * f->ema[k] + (1 - s->keep) * f->w[k];
-    }
+    const sg_fit *f = s->f;
+    const int64_t at = i * BLOCK, n = f->n_float - at < BLOCK ? f->n_float - at : BLOCK;
+    float *g = s->grad + at;
+    for (int64_t k = 0; k < n && s->scale != 1; k++)
+        g[k] *= s->scale;
+    sg_adam_step(&s->adam, f->step, s->lr, n, f->w + at, g, f->m + at, f->v + at);
+    sg_ema_step(s->keep, n, f->w + at, f->ema + at);
 }
 
-double sg_fit_step(sg_fit *f, const sg_run *run, const sg_step_options *o, const float *grad)
+double sg_fit_step(sg_fit *f, const sg_run *run, const sg_step_options *o, float *grad)
 {
-    double square = 0;
-    for (int64_t k = 0; k < f->n_float; k++)
-        square += (double)grad[k] * grad[k];
-    const double norm = sqrt(square);
+    const double norm = sg_grad_norm(f->n_float, grad);
     if (!isfinite(norm))
         return norm;
     const double n = (double)++f->step;
@@ -56,11 +51,10 @@ double sg_fit_step(sg_fit *f, const sg_run *run, const sg_step_options *o, const
     fit_step s = {.f = f,
                   .grad = grad,
                   .scale = (float)(o->clip > 0 && norm > o->clip ? o->clip / norm : 1),
-                  .decay = (float)(1 - o->lr * o->weight_decay),
-                  .rate = (float)(o->lr / (1 - pow(beta1, n))),
-                  .eps = (float)epsilon,
-                  .keep = (float)fmin(o->ema, young),
-                  .root2 = (float)sqrt(1 - pow(beta2, n))};
+                  .adam = sg_adam_published,
+                  .lr = o->lr,
+                  .keep = fmin(o->ema, young)};
+    s.adam.decay = o->weight_decay;
     sg_pool_for(run ? run->pool : NULL, (f->n_float + BLOCK - 1) / BLOCK, step_block, &s);
     return norm;
 }

@@ -56,7 +56,7 @@ typedef struct sg_step_options {
 sg_status sg_fit_new(int64_t n_float, sg_arena *a, sg_fit *out, sg_err *err) SG_MUST_USE;
 /* Adam (AdamW with weight_decay) and the moving average. grad is scaled when longer than clip. Returns the gradient's
  * norm; when that is not finite nothing is changed. */
-double sg_fit_step(sg_fit *n, const sg_run *run, const sg_step_options *o, const float *grad);
+double sg_fit_step(sg_fit *n, const sg_run *run, const sg_step_options *o, float *grad);
 
 /* Linear rise over `warmup` steps, then level or a cosine to 0 at `total`. */
 double sg_learning_rate(double top, int64_t step, double warmup, int64_t total, bool cosine);
