@@ -1,0 +1,57 @@
+/* toml_shim.cpp - see toml_shim.h. The only C++ of the server, because toml++ is C++. */
+#include "config/toml_shim.h"
+
+#include <cstdio>
+#include <string>
+#include <toml++/toml.h>
+
+namespace
+{
+struct walk {
+    sg_toml_fn *fn;
+    void *ctx;
+};
+
+int visit(const walk &w, const std::string &key, const toml::node &node)
+{
+    const int line = static_cast<int>(node.source().begin.line);
+    if (const toml::table *table = node.as_table()) {
+        for (auto &&[name, value] : *table) {
+            const std::string below = key.empty() ? std::string(name.str()) : key + "." + std::string(name.str());
+            if (const int stop = visit(w, below, value))
+                return stop;
+        }
+        return 0;
+    }
+    if (const toml::array *array = node.as_array()) {
+        size_t i = 0;
+        for (auto &&value : *array)
+            if (const int stop = visit(w, key + "[" + std::to_string(i++) + "]", value))
+                return stop;
+        return 0;
+    }
+    if (const auto *text = node.as_string())
+        return w.fn(w.ctx, key.c_str(), SG_TOML_TEXT, text->get().c_str(), 0, line);
+    if (const auto *number = node.as_integer())
+        return w.fn(w.ctx, key.c_str(), SG_TOML_INT, "", number->get(), line);
+    if (const auto *flag = node.as_boolean())
+        return w.fn(w.ctx, key.c_str(), SG_TOML_FLAG, "", flag->get(), line);
+    return w.fn(w.ctx, key.c_str(), SG_TOML_OTHER, "", 0, line);
+}
+} // namespace
+
+extern "C" int sg_toml_walk(const char *toml, size_t n, sg_toml_fn *fn, void *ctx, char *words, size_t n_words,
+                            int *line)
+{
+    *line = 0;
+    try {
+        const toml::table root = toml::parse(std::string_view(toml, n));
+        return visit(walk{fn, ctx}, "", root);
+    } catch (const toml::parse_error &e) {
+        *line = static_cast<int>(e.source().begin.line);
+        std::snprintf(words, n_words, "%.*s", static_cast<int>(e.description().size()), e.description().data());
+    } catch (const std::exception &e) {
+        std::snprintf(words, n_words, "%s", e.what());
+    }
+    return -1;
+}

@@ -1,0 +1,131 @@
+/* guard.c - the first look at a request, before any byte of its body: what libmicrohttpd 0.9.75 lets through and an
+ * HTTP server must not. Two readers (a proxy and we) must never disagree about where a request ends or whom it is for.
+ */
+#include "http/internal.h"
+
+#include <ctype.h>
+#include <string.h>
+#include <strings.h>
+
+/* Headers whose second copy another reader might believe instead of the first. */
+static const char *const once[] = {"Host",          "Content-Length", "Transfer-Encoding",
+                                   "Authorization", "Content-Type",   "Idempotency-Key",
+                                   "Range",         "If-Range"};
+enum { N_ONCE = sizeof once / sizeof once[0] };
+
+typedef struct look {
+    size_t bytes;
+    int seen[N_ONCE];
+    const char *value[N_ONCE];
+    bool bad;
+} look;
+
+static enum MHD_Result see(void *ctx, enum MHD_ValueKind kind, const char *key, const char *value)
+{
+    look *l = ctx;
+    (void)kind;
+    value = value ? value : "";
+    l->bytes += strlen(key) + strlen(value) + 4;
+    for (int i = 0; i < N_ONCE; i++)
+        if (!strcasecmp(key, once[i])) {
+            l->seen[i]++;
+            l->value[i] = value;
+        }
+    for (const unsigned char *p = (const unsigned char *)key; *p; p++)
+        if (*p <= 0x20 || *p >= 0x7f || strchr("()<>@,;:\\\"/[]?={}", *p))
+            l->bad = true;
+    for (const unsigned char *p = (const unsigned char *)value; *p; p++)
+        if ((*p < 0x20 && *p != '\t') || *p == 0x7f)
+            l->bad = true;
+    return MHD_YES;
+}
+
+/* 0..2^53, or -1 */
+static int64_t length_of(const char *s)
+{
+    int64_t n = 0;
+    if (!*s || strlen(s) > 15)
+        return -1;
+    for (; *s; s++) {
+        if (!isdigit((unsigned char)*s))
+            return -1;
+        n = n * 10 + (*s - '0');
+    }
+    return n;
+}
+
+static int refuse(exchange *x, int status, bool *close_it, const char *why)
+{
+    *close_it = true;
+    sg_answer_problem(&x->a, &x->q, status, NULL, "%s", why);
+    return status;
+}
+
+int sg_http_guard(exchange *x, struct MHD_Connection *c, const char *method, const char *version, bool *close_it,
+                  int64_t *n_body)
+{
+    look l = {0};
+    enum { HOST, LENGTH, CODING };
+    *close_it = false;
+    *n_body = 0;
+    (void)MHD_get_connection_values(c, MHD_HEADER_KIND, see, &l);
+    if (!x->target || strlen(x->target) > (size_t)x->http->o.url_max)
+        return refuse(x, 414, close_it, "the request target is longer than http.url_max");
+    if (l.bytes > (size_t)x->http->o.header_max)
+        return refuse(x, 431, close_it, "the header lines are longer than http.header_max");
+    if (l.bad)
+        return refuse(x, 400, close_it, "a header has a control character or a malformed name");
+    for (int i = 0; i < N_ONCE; i++)
+        if (l.seen[i] > 1)
+            return refuse(x, 400, close_it, "a header that may stand once only is repeated");
+    if (l.seen[CODING] && l.seen[LENGTH])
+        return refuse(x, 400, close_it, "Content-Length stands beside Transfer-Encoding");
+    if (l.seen[CODING])
+        return refuse(x, 411, close_it, "send Content-Length; Transfer-Encoding is not accepted");
+    if (l.seen[LENGTH] && (*n_body = length_of(l.value[LENGTH])) < 0)
+        return refuse(x, 400, close_it, "Content-Length is not a number");
+    if (!l.seen[HOST] && !strcmp(version, "HTTP/1.1"))
+        return refuse(x, 400, close_it, "the Host header is missing");
+    sg_err err = {0};
+    if (sg_http_target(x->target, l.value[HOST], &x->q, &err))
+        return refuse(x, 400, close_it, err.msg);
+    (void)method;
+    return 0;
+}
+
+static bool matches(const char *pattern, const char *path)
+{
+    while (*pattern && *path) {
+        const size_t n_t = strcspn(pattern + 1, "/"), n_p = strcspn(path + 1, "/");
+        const bool any = pattern[1] == '{' && n_p > 0;
+        if (!any && (n_t != n_p || strncmp(pattern, path, n_t + 1)))
+            return false;
+        pattern += 1 + n_t;
+        path += 1 + n_p;
+    }
+    return !*pattern && !*path;
+}
+
+const sg_route *sg_http_find(exchange *x, const char *method)
+{
+    char allow[128] = "";
+    const char *want = !strcmp(method, "HEAD") ? "GET" : method;
+    for (const sg_route *r = x->http->o.route; r->method; r++) {
+        if (!matches(r->pattern, x->q.path))
+            continue;
+        if (!strcmp(r->method, want))
+            return r;
+        if (*allow)
+            strcat(allow, ", ");
+        strcat(allow, r->method);
+        if (!strcmp(r->method, "GET"))
+            strcat(allow, ", HEAD");
+    }
+    if (!*allow) {
+        sg_answer_problem(&x->a, &x->q, 404, NULL, "there is nothing at this path");
+        return NULL;
+    }
+    sg_answer_problem(&x->a, &x->q, 405, NULL, "%.20s is not allowed here", method);
+    sg_answer_header(&x->a, "Allow", "%s", allow);
+    return NULL;
+}

@@ -1,0 +1,39 @@
+/* internal.h - what handlers share. */
+#ifndef SG_SERVER_ROUTES_INTERNAL_H
+#define SG_SERVER_ROUTES_INTERNAL_H
+
+#include "auth/auth.h"
+#include "routes/routes.h"
+
+#include <jansson.h>
+
+/* The caller, when its key is good and has the scope; otherwise a 401 or 403 stands in a. */
+bool sg_routes_caller(const sg_service *s, const sg_request *q, sg_answer *a, sg_scope scope, sg_caller *out);
+
+/* 406 unless Accept allows JSON. */
+bool sg_routes_json_wanted(const sg_request *q, sg_answer *a);
+
+/* Takes j over and answers with it; tagged: a strong ETag from the bytes, so that a poll may end in 304. */
+void sg_routes_json(sg_answer *a, const sg_request *q, int status, json_t *j, bool tagged);
+
+/* page_size (default 20, at most 100) and page_token (a row number), and no parameter outside `known`; otherwise a 400
+ * with one error per parameter stands in a. */
+bool sg_routes_page(const sg_request *q, sg_answer *a, const char *const *known, int64_t *size, int64_t *token);
+
+/* The job of the path, when the caller may see it; otherwise a 404. owner_only: not even an admin. */
+bool sg_routes_job(const sg_service *s, const sg_request *q, sg_answer *a, const sg_caller *who, bool owner_only,
+                   sg_job *out);
+
+/* The job as JSON; new reference. */
+json_t *sg_routes_job_json(const sg_service *s, const sg_job *job);
+
+#define X(name) void sg_route_##name(void *ctx, const sg_request *q, sg_answer *a);
+#define SG_HANDLERS(X)                                                                                                 \
+    X(livez)                                                                                                           \
+    X(readyz)                                                                                                          \
+    X(openapi) X(models) X(model) X(panel) X(jobs_create) X(jobs_list) X(job_get) X(job_delete) X(job_report)          \
+        X(job_file) X(audit)
+SG_HANDLERS(X)
+#undef X
+
+#endif

@@ -1,0 +1,337 @@
+/* jobs.c - POST and GET /v1/jobs, GET and DELETE /v1/jobs/{id}, its report and its files. */
+#include "routes/internal.h"
+#include "audit/audit.h"
+#include "base/clock.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+/* ---- a job as JSON ---- */
+
+static json_t *time_or_null(int64_t ms)
+{
+    char text[SG_TIME_BYTES];
+    if (ms == 0)
+        return json_null();
+    sg_clock_rfc3339(ms, text);
+    return json_string(text);
+}
+
+static sg_status add_file(void *ctx, const sg_job_file *f, sg_err *err)
+{
+    (void)err;
+    (void)json_array_append_new(
+        ctx, json_pack("{s:s,s:I,s:s}", "name", f->name, "size", (json_int_t)f->bytes, "sha256", f->sha256));
+    return SG_OK;
+}
+
+static void add_progress(const sg_service *s, const sg_job *job, json_t *j)
+{
+    sg_progress p = {.stage = "", .total = job->n_case + job->n_control};
+    (void)sg_jobs_progress(s->jobs, job->id, &p);
+    const char *stage = *p.stage ? p.stage : job->stage;
+    (void)json_object_set_new(j, "stage", *stage ? json_string(stage) : json_null());
+    json_t *progress = json_pack("{s:I,s:I}", "done", (json_int_t)p.done, "total", (json_int_t)p.total);
+    (void)json_object_set_new(progress, "people_per_second",
+                              p.people_per_second > 0 ? json_real(p.people_per_second) : json_null());
+    (void)json_object_set_new(progress, "eta_seconds", p.people_per_second > 0 ? json_real(p.eta_s) : json_null());
+    (void)json_object_set_new(j, "progress", progress);
+}
+
+json_t *sg_routes_job_json(const sg_service *s, const sg_job *job)
+{
+    json_error_t e;
+    json_t *j = json_object(), *options = json_loads(job->options, 0, &e);
+    (void)json_object_set_new(j, "id", json_string(job->id));
+    (void)json_object_set_new(j, "state", json_string(sg_job_state_name(job->state)));
+    (void)json_object_set_new(j, "model", json_string(job->model));
+    (void)json_object_set_new(j, "model_digest", json_string(job->model_digest));
+    (void)json_object_set_new(j, "name", *job->name ? json_string(job->name) : json_null());
+    (void)json_object_set_new(
+        j, "cohort", json_pack("{s:I,s:I}", "cases", (json_int_t)job->n_case, "controls", (json_int_t)job->n_control));
+    (void)json_object_set_new(j, "seed", json_integer(job->seed));
+    (void)json_object_set(j, "sampler", json_object_get(options, "sampler"));
+    (void)json_object_set(j, "formats", json_object_get(options, "formats"));
+    (void)json_object_set_new(j, "created", time_or_null(job->created_ms));
+    (void)json_object_set_new(j, "started", time_or_null(job->started_ms));
+    (void)json_object_set_new(j, "finished", time_or_null(job->finished_ms));
+    (void)json_object_set_new(j, "attempts", json_integer(job->attempts));
+    (void)json_object_set_new(j, "reason", *job->reason ? json_string(job->reason) : json_null());
+    int64_t ahead = 0;
+    if (job->state == SG_JOB_QUEUED && sg_store_job_ahead(s->store, job->seq, &ahead, NULL) == SG_OK)
+        (void)json_object_set_new(j, "queue_position", json_integer(ahead + 1));
+    if (job->state == SG_JOB_RUNNING) {
+        add_progress(s, job, j);
+        (void)json_object_set_new(j, "cancelling", json_boolean(job->cancel));
+    }
+    json_t *files = json_array();
+    if (job->state == SG_JOB_RELEASED)
+        (void)!sg_store_file_each(s->store, job->id, add_file, files, NULL);
+    (void)json_object_set_new(j, "files", files);
+    json_decref(options);
+    return j;
+}
+
+/* ---- POST /v1/jobs ---- */
+
+static bool json_body(const sg_request *q, sg_answer *a)
+{
+    const char *type = sg_request_header(q, "Content-Type");
+    const size_t n = type ? strcspn(type, "; \t") : 0;
+    if (n == 16 && !strncasecmp(type, "application/json", 16))
+        return true;
+    sg_answer_problem(a, q, 415, NULL, "send Content-Type: application/json");
+    return false;
+}
+
+/* An RFC 8941 string or a bare token: 1..255 visible ASCII characters. */
+static bool idempotency_key(const sg_request *q, sg_answer *a, const char **out)
+{
+    *out = sg_request_header(q, "Idempotency-Key");
+    if (!*out)
+        return true;
+    const size_t n = strlen(*out);
+    bool fine = n >= 1 && n <= 255;
+    for (size_t i = 0; fine && i < n; i++)
+        fine = (*out)[i] > 0x20 && (*out)[i] < 0x7f;
+    if (!fine)
+        sg_answer_problem(a, q, 400, NULL, "Idempotency-Key wants 1..255 visible ASCII characters without blanks");
+    return fine;
+}
+
+static void field_problem(const sg_request *q, sg_answer *a, const sg_field_errors *errors)
+{
+    sg_buf b;
+    sg_buf_init(&b, 1 << 16);
+    const bool ok = sg_field_errors_json(errors, &b, NULL) == SG_OK;
+    sg_answer_problem(a, q, 422, ok ? (const char *)b.data : NULL, "%d part%s of the request cannot be served",
+                      errors->n, errors->n == 1 ? "" : "s");
+    sg_buf_clear(&b);
+}
+
+/* The body as a request for a model that exists; otherwise the answer stands in a. */
+static bool read_request(const sg_service *s, const sg_request *q, sg_answer *a, sg_job_request *out,
+                         const sg_model_facts **model)
+{
+    sg_field_errors errors;
+    sg_err err = {0};
+    sg_status st = sg_job_request_parse(q->body, q->n_body, s->config->people_max, out, &errors, &err);
+    *model = *out->model ? sg_jobs_model(s->jobs, out->model) : NULL;
+    if ((!st || st == SG_LIMIT) && *out->model && !*model)
+        sg_field_error(&errors, "/model", "there is no such model");
+    else if ((!st || st == SG_LIMIT) && *model && (*model)->n_label != 2)
+        sg_field_error(&errors, "/model", "has %" PRId64 " labels; cases and controls need two", (*model)->n_label);
+    if (st && st != SG_LIMIT)
+        sg_answer_error(a, q, st, &err);
+    else if (errors.n)
+        field_problem(q, a, &errors);
+    else
+        return true;
+    return false;
+}
+
+static void accepted(const sg_service *s, const sg_request *q, sg_answer *a, const sg_job *job)
+{
+    sg_routes_json(a, q, 202, sg_routes_job_json(s, job), false);
+    sg_answer_header(a, "Location", "/v1/jobs/%s", job->id);
+    sg_answer_header(a, "Retry-After", "1");
+}
+
+static void submitted(const sg_service *s, const sg_request *q, sg_answer *a, sg_submit outcome, const sg_job *job)
+{
+    switch (outcome) {
+    case SG_SUBMIT_NEW:
+    case SG_SUBMIT_AGAIN:
+        accepted(s, q, a, job);
+        return;
+    case SG_SUBMIT_OTHER_BODY:
+        sg_answer_problem(a, q, 422, NULL, "this Idempotency-Key was used with another body");
+        return;
+    case SG_SUBMIT_QUEUE_FULL:
+        sg_answer_problem(a, q, 429, NULL, "the queue is full: %lld jobs wait", (long long)s->config->queue_max);
+        break;
+    case SG_SUBMIT_KEY_FULL:
+        sg_answer_problem(a, q, 429, NULL, "this key has %lld jobs waiting or running, the most it may have",
+                          (long long)s->config->per_key_max);
+        break;
+    }
+    sg_answer_header(a, "Retry-After", "10");
+}
+
+void sg_route_jobs_create(void *ctx, const sg_request *q, sg_answer *a)
+{
+    const sg_service *s = ctx;
+    sg_caller who;
+    sg_job_request request;
+    sg_submission w = {.request = &request, .request_id = q->id};
+    sg_err err = {0};
+    if (!sg_routes_caller(s, q, a, SG_SCOPE_JOBS_CREATE, &who) || !sg_routes_json_wanted(q, a) || !json_body(q, a) ||
+        !idempotency_key(q, a, &w.idempotency_key))
+        return;
+    if (!sg_jobs_know_models(s->jobs)) {
+        sg_answer_problem(a, q, 503, NULL, "the models are being opened");
+        sg_answer_header(a, "Retry-After", "2");
+        return;
+    }
+    if (!read_request(s, q, a, &request, &w.model))
+        return;
+    w.owner = who.owner;
+    w.key_id = who.key_id;
+    w.body = sg_sha256_of(q->body, q->n_body);
+    sg_submit outcome;
+    sg_job job;
+    const sg_status st = sg_jobs_submit(s->jobs, &w, &outcome, &job, &err);
+    if (st)
+        sg_answer_error(a, q, st, &err);
+    else
+        submitted(s, q, a, outcome, &job);
+}
+
+/* ---- GET /v1/jobs ---- */
+
+typedef struct page {
+    const sg_service *s;
+    json_t *list;
+    int64_t size, last_seq;
+    bool more;
+} page;
+
+static sg_status add_job(void *ctx, const sg_job *job, sg_err *err)
+{
+    page *p = ctx;
+    (void)err;
+    if ((int64_t)json_array_size(p->list) == p->size) {
+        p->more = true;
+        return SG_OK;
+    }
+    (void)json_array_append_new(p->list, sg_routes_job_json(p->s, job));
+    p->last_seq = job->seq;
+    return SG_OK;
+}
+
+void sg_route_jobs_list(void *ctx, const sg_request *q, sg_answer *a)
+{
+    static const char *const known[] = {"state", "model", NULL};
+    const sg_service *s = ctx;
+    sg_caller who;
+    page p = {.s = s};
+    int64_t token;
+    sg_err err = {0};
+    if (!sg_routes_caller(s, q, a, SG_SCOPE_JOBS_READ, &who) || !sg_routes_json_wanted(q, a) ||
+        !sg_routes_page(q, a, known, &p.size, &token))
+        return;
+    sg_job_filter f = {.owner = who.scopes & SG_SCOPE_ADMIN ? NULL : who.owner,
+                       .model = sg_request_query(q, "model"),
+                       .state = -1,
+                       .before_seq = token,
+                       .limit = p.size + 1};
+    const char *state = sg_request_query(q, "state");
+    sg_job_state parsed;
+    if (state && sg_job_state_parse(state, &parsed, &err)) {
+        sg_answer_problem(a, q, 400, "[{\"parameter\":\"state\",\"detail\":\"is no job state\"}]", "%s", err.msg);
+        return;
+    }
+    if (state)
+        f.state = (int)parsed;
+    p.list = json_array();
+    const sg_status st = sg_store_job_each(s->store, &f, add_job, &p, &err);
+    json_t *all = json_pack("{s:o}", "jobs", p.list);
+    char next[32];
+    (void)snprintf(next, sizeof next, "p%" PRId64, p.last_seq);
+    (void)json_object_set_new(all, "next_page_token", p.more ? json_string(next) : json_null());
+    if (st) {
+        json_decref(all);
+        sg_answer_error(a, q, st, &err);
+        return;
+    }
+    sg_routes_json(a, q, 200, all, true);
+}
+
+/* ---- one job ---- */
+
+void sg_route_job_get(void *ctx, const sg_request *q, sg_answer *a)
+{
+    const sg_service *s = ctx;
+    sg_caller who;
+    sg_job job;
+    if (!sg_routes_caller(s, q, a, SG_SCOPE_JOBS_READ, &who) || !sg_routes_json_wanted(q, a) ||
+        !sg_routes_job(s, q, a, &who, false, &job))
+        return;
+    sg_routes_json(a, q, 200, sg_routes_job_json(s, &job), true);
+    if (!sg_job_state_finished(job.state))
+        sg_answer_header(a, "Retry-After", "1");
+}
+
+void sg_route_job_delete(void *ctx, const sg_request *q, sg_answer *a)
+{
+    const sg_service *s = ctx;
+    sg_caller who;
+    sg_job job;
+    sg_err err = {0};
+    if (!sg_routes_caller(s, q, a, SG_SCOPE_JOBS_CREATE, &who) || !sg_routes_json_wanted(q, a) ||
+        !sg_routes_job(s, q, a, &who, false, &job))
+        return;
+    const sg_status st = sg_jobs_delete(s->jobs, &job, who.owner, q->id, &err);
+    if (st)
+        sg_answer_error(a, q, st, &err);
+    else
+        sg_routes_json(a, q, job.state == SG_JOB_RUNNING ? 202 : 200, sg_routes_job_json(s, &job), false);
+}
+
+/* What a requester may know of the checks: the outcome and a code. The numbers are the committee's. */
+void sg_route_job_report(void *ctx, const sg_request *q, sg_answer *a)
+{
+    const sg_service *s = ctx;
+    sg_caller who;
+    sg_job job;
+    if (!sg_routes_caller(s, q, a, SG_SCOPE_JOBS_READ, &who) || !sg_routes_json_wanted(q, a) ||
+        !sg_routes_job(s, q, a, &who, false, &job))
+        return;
+    const char *outcome = job.state == SG_JOB_RELEASED ? "released" : job.state == SG_JOB_WITHHELD ? "withheld" : NULL;
+    json_t *j =
+        json_pack("{s:s,s:s,s:b,s:s,s:s,s:I,s:{s:I,s:I}}", "job", job.id, "state", sg_job_state_name(job.state),
+                  "synthetic", 1, "model", job.model, "model_digest", job.model_digest, "seed", (json_int_t)job.seed,
+                  "cohort", "cases", (json_int_t)job.n_case, "controls", (json_int_t)job.n_control);
+    (void)json_object_set_new(j, "outcome", outcome ? json_string(outcome) : json_null());
+    (void)json_object_set_new(j, "reason", *job.reason ? json_string(job.reason) : json_null());
+    (void)json_object_set_new(j, "finished", time_or_null(job.finished_ms));
+    sg_routes_json(a, q, 200, j, true);
+}
+
+void sg_route_job_file(void *ctx, const sg_request *q, sg_answer *a)
+{
+    const sg_service *s = ctx;
+    sg_caller who;
+    sg_job job;
+    sg_job_file f;
+    char name[SG_FILE_NAME];
+    sg_err err = {0};
+    if (!sg_routes_caller(s, q, a, SG_SCOPE_JOBS_READ, &who) || !sg_routes_job(s, q, a, &who, true, &job))
+        return;
+    sg_request_segment(q, "/v1/jobs/{id}/files/{name}", 1, name, sizeof name);
+    const sg_status st = sg_release_open(s->place, s->store, &job, name, &a->fd, &f, &err);
+    if (st == SG_NOT_FOUND || st == SG_STATE) {
+        sg_answer_problem(a, q, 404, NULL, "%s", st == SG_STATE ? err.msg : "the job has no such file");
+        return;
+    }
+    if (st) {
+        sg_answer_error(a, q, st, &err);
+        return;
+    }
+    a->fd_bytes = f.bytes;
+    (void)snprintf(a->etag, sizeof a->etag, "%s", f.sha256);
+    a->has_repr = sg_unhex(f.sha256, SG_DIGEST_BYTES, a->repr.b, &err) == SG_OK;
+    const char *dot = strrchr(f.name, '.');
+    (void)snprintf(a->type, sizeof a->type, "%s",
+                   dot && !strcmp(dot, ".json")  ? "application/json"
+                   : dot && !strcmp(dot, ".txt") ? "text/plain; charset=utf-8"
+                                                 : "application/octet-stream");
+    sg_answer_header(a, "Content-Disposition", "attachment; filename=\"%s\"", f.name);
+    if (!strcmp(q->method, "GET") &&
+        sg_audit_add(s->store, &(sg_audit_event){who.owner, "file.download", job.id, "ok", q->id, f.name}, &err))
+        sg_answer_error(a, q, SG_IO, &err); /* what cannot be recorded is not handed out */
+}
