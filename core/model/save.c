@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -102,6 +103,19 @@ static sg_status write_parts(const char *dir, const bundle *b, sg_err *err)
     return write_card(path, b->card, err);
 }
 
+static sg_status check_latents(const bundle *b, sg_err *err)
+{
+    const int64_t n = b->card->vae.z_channels * sg_vae_latent_len(&b->card->vae);
+    for (int64_t i = 0; i < n; i++)
+        if (!isfinite(b->latent_mean[i]) || !isfinite(b->latent_std[i]) || !(b->latent_std[i] > 0))
+            return sg_fail(err, SG_LIMIT, "latent dimension %lld: mean %g, standard deviation %g, want finite and > 0",
+                           (long long)i, (double)b->latent_mean[i], (double)b->latent_std[i]);
+    for (int64_t i = 0; b->logit_offset && i < 3 * b->card->vae.n_snp; i++)
+        if (!isfinite(b->logit_offset[i]))
+            return sg_fail(err, SG_LIMIT, "logit offset of SNP %lld is not finite", (long long)(i / 3));
+    return SG_OK;
+}
+
 static void count_people(sg_card *c, const sg_reference *ref)
 {
     c->format = SG_BUNDLE_FORMAT;
@@ -155,6 +169,7 @@ sg_status sg_model_save(const char *dir, sg_card *card, const sg_panel *panel, c
     if (panel->n_snp != card->vae.n_snp)
         return sg_fail(err, SG_MISMATCH, "the panel has %lld SNPs, the VAE was made for %lld", (long long)panel->n_snp,
                        (long long)card->vae.n_snp);
+    SG_TRY(check_latents(&b, err));
     struct stat s;
     if (lstat(name, &s) == 0)
         return sg_fail(err, SG_STATE, "%s: exists; a model is never overwritten", name);

@@ -291,6 +291,109 @@ START_TEST(a_wrong_key_and_a_foreign_reference_are_told_apart_from_damage)
 }
 END_TEST
 
+/* Replaces one stored tensor of the bundle by `x` (NULL: by a tensor of another name), and lets the card vouch for it.
+ */
+static void forge(const char *dir, const parts *p, const char *tensor, int64_t rows, const float *x)
+{
+    char file[UNIT_PATH];
+    sg_safetensors *s;
+    sg_err err = {0};
+    unit_path(file, dir, "model.safetensors");
+    ck_ok(sg_safetensors_open(file, &s, &err), err);
+    const int64_t n = sg_safetensors_count(s);
+    sg_to_store *list = calloc((size_t)n, sizeof *list);
+    for (int64_t i = 0; i < n; i++) {
+        const sg_stored *t = sg_safetensors_at(s, i);
+        list[i] = (sg_to_store){.name = t->name, .dtype = t->dtype, .n_dim = t->n_dim, .data = t->data};
+        memcpy(list[i].dim, t->dim, sizeof list[i].dim);
+        if (strcmp(t->name, tensor) != 0)
+            continue;
+        list[i].dim[0] = rows ? rows : list[i].dim[0];
+        if (x)
+            list[i].data = x;
+        else
+            list[i].name = "something.else";
+    }
+    ck_ok(sg_safetensors_write(file, 0600, list, n, NULL, 0, &err), err);
+    free(list);
+    sg_safetensors_free(s);
+    sg_card card = p->card;
+    sg_buf b;
+    sg_buf_init(&b, 1 << 20);
+    ck_ok(sg_sha256_file(file, &card.weights, &err), err);
+    ck_ok(sg_card_encode(&card, &b, &err), err);
+    unit_path(file, dir, "card.json");
+    ck_ok(sg_file_write(file, 0600, b.data, b.n, &err), err);
+    sg_buf_clear(&b);
+}
+
+START_TEST(weights_that_the_card_vouches_for_must_still_make_sense)
+{
+    char dir[UNIT_PATH], at[UNIT_PATH];
+    unit_dir(dir);
+    unit_path(at, dir, "model");
+    sg_arena a = unit_arena(1 << 26);
+    parts p = make_parts(&a);
+    sg_err err = {0};
+    static float zeros[3 * SEQ * 64], nan[3 * SEQ * 64];
+    for (size_t i = 0; i < sizeof nan / sizeof *nan; i++)
+        nan[i] = i == 2 ? NAN : 1;
+    const struct {
+        const char *tensor;
+        int64_t rows;
+        const float *x;
+        sg_status st;
+        const char *words;
+    } wrong[] = {
+        {"snpgen.latent_std", 0, zeros, SG_LIMIT, "snpgen.latent_std holds a number that is not positive"},
+        {"snpgen.latent_std", 0, nan, SG_LIMIT, "snpgen.latent_std holds a number that is not finite"},
+        {"snpgen.latent_mean", 0, nan, SG_LIMIT, "snpgen.latent_mean holds a number that is not finite"},
+        {"snpgen.logit_offset", 0, nan, SG_LIMIT, "snpgen.logit_offset holds a number that is not finite"},
+        {"snpgen.logit_offset", SNPS - 1, zeros, SG_MISMATCH, "snpgen.logit_offset is not [60, 3]"},
+        {"snpgen.latent_mean", 0, NULL, SG_NOT_FOUND, "snpgen.latent_mean is missing"},
+        {"encoder.conv_in.bias", 0, nan, SG_LIMIT, "encoder.conv_in.bias"},
+        {"encoder.conv_in.bias", 31, zeros, SG_MISMATCH, "encoder.conv_in.bias"},
+        {"encoder.conv_in.bias", 0, NULL, SG_NOT_FOUND, "encoder.conv_in.bias"},
+        {"conditioner.embedders.0.embedding.weight", 0, nan, SG_LIMIT, "conditioner.embedders.0.embedding.weight"},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        ck_ok(sg_dir_remove(at, &err), err);
+        ck_ok(save(at, &p, &err), err);
+        forge(at, &p, wrong[i].tensor, wrong[i].rows, wrong[i].x);
+        const sg_status st = open_all(at, p.key, &err);
+        ck_assert_msg(st == wrong[i].st && strstr(err.msg, wrong[i].words), "%s: %s", wrong[i].words, err.msg);
+    }
+    sg_arena_clear(&a);
+    unit_dir_remove(dir);
+}
+END_TEST
+
+START_TEST(a_reference_of_other_sizes_than_the_card_says_is_a_mismatch)
+{
+    char dir[UNIT_PATH], at[UNIT_PATH];
+    unit_dir(dir);
+    unit_path(at, dir, "model");
+    sg_arena a = unit_arena(1 << 26);
+    parts p = make_parts(&a);
+    sg_err err = {0};
+    ck_ok(save(at, &p, &err), err);
+    sg_reference ref;
+    sg_card card = p.card;
+    card.n_test++;
+    ck_assert_int_eq(sg_reference_open(at, &card, p.key, &a, &ref, &err), SG_MISMATCH);
+    ck_assert_ptr_nonnull(strstr(err.msg, "reference.enc: 4 test people, the card says 5"));
+    card = p.card;
+    card.vae.n_snp--;
+    ck_assert_int_eq(sg_reference_open(at, &card, p.key, &a, &ref, &err), SG_MISMATCH);
+    card = p.card;
+    card.n_label = 1;
+    ck_assert_int_eq(sg_reference_open(at, &card, p.key, &a, &ref, &err), SG_FORMAT);
+    ck_assert_ptr_nonnull(strstr(err.msg, "reference.enc: label 1, want 0 to 0"));
+    sg_arena_clear(&a);
+    unit_dir_remove(dir);
+}
+END_TEST
+
 START_TEST(a_bundle_is_never_overwritten_and_a_failed_save_leaves_nothing)
 {
     char dir[UNIT_PATH], at[UNIT_PATH];
@@ -309,6 +412,10 @@ START_TEST(a_bundle_is_never_overwritten_and_a_failed_save_leaves_nothing)
     p.unet_w[5] = NAN;
     ck_assert_int_eq(save(at, &p, &err), SG_LIMIT);
     p.unet_w[5] = 0;
+    p.std[3] = 0;
+    ck_assert_int_eq(save(at, &p, &err), SG_LIMIT);
+    ck_assert_ptr_nonnull(strstr(err.msg, "latent dimension 3: mean"));
+    p.std[3] = 1;
     p.card.training_json = (char *)"[1]";
     ck_assert_int_eq(save(at, &p, &err), SG_FORMAT);
     ck_assert_str_eq(err.msg, "card.json: training is not a JSON object");
@@ -487,5 +594,7 @@ END_TEST
 
 UNIT_MAIN("model", what_is_saved_is_what_is_opened, the_sealed_people_are_nowhere_in_clear,
           damage_anywhere_is_refused_with_a_reason, a_wrong_key_and_a_foreign_reference_are_told_apart_from_damage,
+          weights_that_the_card_vouches_for_must_still_make_sense,
+          a_reference_of_other_sizes_than_the_card_says_is_a_mismatch,
           a_bundle_is_never_overwritten_and_a_failed_save_leaves_nothing, every_wrong_field_of_the_card_is_named,
           sizes_in_the_reference_head_are_not_believed, keys_are_private_exact_and_never_replaced)
