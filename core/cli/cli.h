@@ -58,6 +58,11 @@ bool sg_cli_stopped(void);
 #define SG_COMMANDS(X)                                                                                                 \
     X(simulate, "a cohort with linkage disequilibrium and known causal effects")                                       \
     X(prepare, "genotypes, phenotype and summary statistics -> a dataset folder")                                      \
+    X(train, "a dataset folder -> a model bundle")                                                                     \
+    X(import, "weights of the authors' code -> a model bundle")                                                        \
+    X(generate, "a model -> a synthetic cohort")                                                                       \
+    X(encode, "genotypes -> latents")                                                                                  \
+    X(decode, "latents -> genotypes")                                                                                  \
     X(version, "print version and build")
 
 #define X(name, help) int sg_cmd_##name(int argc, char **argv);

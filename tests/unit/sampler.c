@@ -59,13 +59,13 @@ static void toy_model_end(sg_model *m)
     sg_unet_free(m->unet);
 }
 
-static int8_t labels[200];
+static int8_t the_labels[200];
 
 static sg_sample_request request(const sg_model *m, int64_t first, int64_t n)
 {
-    for (size_t i = 0; i < sizeof labels; i++)
-        labels[i] = (int8_t)(i * 7 % 3 == 0);
-    return (sg_sample_request){.seed = 8, .first = first, .n = n, .label = labels + first, .how = m->card.sampling};
+    for (size_t i = 0; i < sizeof the_labels; i++)
+        the_labels[i] = (int8_t)(i * 7 % 3 == 0);
+    return (sg_sample_request){.seed = 8, .first = first, .n = n, .label = the_labels + first, .how = m->card.sampling};
 }
 
 START_TEST(a_person_is_the_same_in_every_cohort)
@@ -204,7 +204,8 @@ START_TEST(wrong_requests_are_refused_in_words)
     q.label = bad;
     ck_assert_int_eq(sg_sample(&m, &q, NULL, &a, &p, &err), SG_LIMIT);
     ck_assert_str_eq(err.msg, "label 2 of person 2, want 0 to 1");
-    q = request(&m, -1, 3);
+    q = request(&m, 0, 3);
+    q.first = -1;
     ck_assert_int_eq(sg_sample(&m, &q, NULL, &a, &p, &err), SG_LIMIT);
     atomic_bool stop = true;
     const sg_run run = {.stop = &stop};

@@ -1,0 +1,44 @@
+/* bundle.h - what train and import share on the way to a model folder, and generate, encode, decode on the way out.
+ *
+ * Shape:   as model/model.h and panel/panel.h.
+ * Units:   codes count the panel's counted allele; PLINK files count A1.
+ * Owner:   the caller.
+ * Threads: main thread.
+ * Not here: the format of a bundle (model/), of PLINK and .npy files (formats/).
+ */
+#ifndef SG_CLI_BUNDLE_H
+#define SG_CLI_BUNDLE_H
+
+#include "model/model.h"
+#include "train/train.h"
+
+#include <stddef.h>
+
+/* dir without trailing slashes, plus suffix. LIMIT. */
+sg_status sg_bundle_path(const char *dir, const char *suffix, char *out, size_t n, sg_err *err) SG_MUST_USE;
+
+/* STATE when something is there already. */
+sg_status sg_bundle_absent(const char *dir, sg_err *err) SG_MUST_USE;
+
+/* Name (id, or made from the folder's name), trait, labels, dates. FORMAT when id is no good as a name. */
+sg_status sg_bundle_card(const char *id, const char *dir, const sg_dataset *d, sg_card *card, sg_err *err) SG_MUST_USE;
+
+/* The key in `given`, or with NULL in DIR.key; it is made when missing. path: which file it was. */
+sg_status sg_bundle_key(const char *given, const char *dir, char *path, size_t n, uint8_t key[SG_KEY_BYTES],
+                        sg_err *err) SG_MUST_USE;
+
+/* The bundle with everyone of the dataset in the sealed reference. Only the weights of r are read. */
+sg_status sg_bundle_write(const char *dir, sg_card *card, const sg_dataset *d, const sg_train_result *r,
+                          const uint8_t key[SG_KEY_BYTES], sg_arena *a, sg_err *err) SG_MUST_USE;
+
+/* A cohort as files prefix.bed/.bim/.fam/.pheno ("plink") and prefix.npy, prefix.labels.npy ("npy"); formats is a list
+ * with commas, checked by sg_cohort_formats first. IDs are SYN1, SYN2, ... label may be NULL (unknown). */
+sg_status sg_cohort_formats(const char *formats, bool *plink, bool *npy, sg_err *err) SG_MUST_USE;
+sg_status sg_cohort_save(const char *prefix, bool plink, bool npy, const sg_model *m, const sg_people *people,
+                         const int8_t *label, sg_arena *a, sg_err *err) SG_MUST_USE;
+
+/* An .npy of float32 [n, z, T] that fits the model. MISMATCH names the shape found and wanted. */
+sg_status sg_cohort_latents(const char *path, const sg_model *m, sg_arena *a, int64_t *n, float **x,
+                            sg_err *err) SG_MUST_USE;
+
+#endif

@@ -1,0 +1,159 @@
+/* generate.c - snpgen generate: a cohort from a model, without the service. */
+#include "cli/bundle.h"
+#include "cli/cli.h"
+#include "formats/npy.h"
+#include "sampler/sampler.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PEOPLE_MAX = 10000000 };
+
+typedef struct generate_args {
+    const char *model, *out, *labels, *sampler, *decode, *noise, *save_latents, *format;
+    int64_t cases, controls, size, steps;
+    double case_fraction, guidance;
+} generate_args;
+
+/* "0,1,1" -> labels in that order. */
+static sg_status read_labels(const char *text, int n_label, sg_arena *a, int8_t **label, int64_t *n, sg_err *err)
+{
+    *label = SG_NEW(a, int8_t, (int64_t)strlen(text) / 2 + 1);
+    if (!*label)
+        return sg_arena_full(a, "the labels", err);
+    *n = 0;
+    for (const char *s = text;;) {
+        char *end;
+        const long v = strtol(s, &end, 10);
+        if (end == s || (*end && *end != ','))
+            return sg_fail(err, SG_FORMAT, "--labels entry %lld is not a number between commas", (long long)*n + 1);
+        if (v < 0 || v >= n_label)
+            return sg_fail(err, SG_LIMIT, "--labels entry %lld is %ld, the model has labels 0 to %d", (long long)*n + 1,
+                           v, n_label - 1);
+        (*label)[(*n)++] = (int8_t)v;
+        if (!*end)
+            return SG_OK;
+        s = end + 1;
+    }
+}
+
+static sg_status choose_labels(const generate_args *g, const sg_model *m, uint64_t seed, sg_arena *a, int8_t **label,
+                               int64_t *n, sg_err *err)
+{
+    const bool by_count = g->cases >= 0 || g->controls >= 0, by_size = g->size >= 0;
+    if ((g->labels != NULL) + by_count + by_size != 1)
+        return sg_fail(err, SG_LIMIT, "want one of --cases with --controls, --size with --case-fraction, or --labels");
+    if (g->labels)
+        return read_labels(g->labels, m->card.n_label, a, label, n, err);
+    if (m->card.n_label != 2)
+        return sg_fail(err, SG_LIMIT, "the model has %d labels, so cases and controls mean nothing; give --labels",
+                       m->card.n_label);
+    int64_t n_case = g->cases > 0 ? g->cases : 0, n_control = g->controls > 0 ? g->controls : 0;
+    if (by_size) {
+        const double share = !isnan(g->case_fraction) ? g->case_fraction : m->card.prevalence;
+        if (!(share >= 0 && share <= 1))
+            return sg_fail(err, SG_LIMIT, "the model's card names no prevalence; give --case-fraction");
+        n_case = llround(share * (double)g->size);
+        n_control = g->size - n_case;
+    }
+    *n = n_case + n_control;
+    if (*n < 1 || *n > PEOPLE_MAX)
+        return sg_fail(err, SG_LIMIT, "%lld people asked for, want 1 to %d", (long long)*n, PEOPLE_MAX);
+    *label = SG_NEW(a, int8_t, *n);
+    if (!*label)
+        return sg_arena_full(a, "the labels", err);
+    sg_sample_labels(seed, n_control, n_case, *label);
+    return SG_OK;
+}
+
+static sg_status choose_sampling(const generate_args *g, const sg_model *m, sg_sampling *how, sg_err *err)
+{
+    *how = m->card.sampling;
+    if (g->sampler)
+        SG_TRY(sg_solver_parse(g->sampler, &how->solve.solver, err));
+    if (g->decode)
+        SG_TRY(sg_decode_parse(g->decode, &how->decode, err));
+    if (g->steps > 0)
+        how->solve.steps = (int)g->steps;
+    if (!isnan(g->guidance))
+        how->solve.guidance = g->guidance;
+    return SG_OK;
+}
+
+static sg_status make_cohort(const generate_args *g, const sg_model *m, sg_cli *cli, sg_arena *a, sg_err *err)
+{
+    bool plink, npy;
+    SG_TRY(sg_cohort_formats(g->format, &plink, &npy, err));
+    int8_t *label = NULL;
+    int64_t n = 0;
+    SG_TRY(choose_labels(g, m, (uint64_t)cli->seed, a, &label, &n, err));
+    sg_sample_request q = {.seed = (uint64_t)cli->seed, .n = n, .label = label};
+    SG_TRY(choose_sampling(g, m, &q.how, err));
+    const int64_t z = m->card.unet.z_channels, T = m->card.unet.latent_len;
+    if (g->noise) {
+        int64_t n_noise;
+        float *noise;
+        SG_TRY(sg_cohort_latents(g->noise, m, a, &n_noise, &noise, err));
+        if (n_noise != n)
+            return sg_fail(err, SG_MISMATCH, "%s holds noise for %lld people, the labels are %lld", g->noise,
+                           (long long)n_noise, (long long)n);
+        q.noise = noise;
+    }
+    if (g->save_latents && !(q.latents = SG_NEW(a, float, n *z *T)))
+        return sg_arena_full(a, "the latents", err);
+    sg_people people;
+    SG_TRY(sg_sample(m, &q, &cli->run, a, &people, err));
+    if (q.latents)
+        SG_TRY(sg_npy_save(g->save_latents, SG_NPY_F4, 3, (const int64_t[]){n, z, T}, q.latents, err));
+    SG_TRY(sg_cohort_save(g->out, plink, npy, m, &people, label, a, err));
+    if (cli->json)
+        (void)printf("{\"people\":%lld,\"snps\":%lld}\n", (long long)n, (long long)m->panel.n_snp);
+    else
+        (void)printf("%s: %lld synthetic people, %lld SNPs\n", g->out, (long long)n, (long long)m->panel.n_snp);
+    return SG_OK;
+}
+
+int sg_cmd_generate(int argc, char **argv)
+{
+    generate_args g = {
+        .format = "plink", .cases = -1, .controls = -1, .size = -1, .case_fraction = NAN, .guidance = NAN};
+    const sg_opt opts[] = {
+        {"model", SG_OPT_TEXT, &g.model, 0, 0, "DIR", "model bundle", true},
+        {"out", SG_OPT_TEXT, &g.out, 0, 0, "PREFIX", "prefix of the files written", true},
+        {"cases", SG_OPT_INT, &g.cases, -1, PEOPLE_MAX, "N", "people with label 1; order is shuffled by the seed",
+         false},
+        {"controls", SG_OPT_INT, &g.controls, -1, PEOPLE_MAX, "N", "people with label 0", false},
+        {"size", SG_OPT_INT, &g.size, -1, PEOPLE_MAX, "N", "people in all, with --case-fraction", false},
+        {"case-fraction", SG_OPT_REAL, &g.case_fraction, 0, 1, "F", "share of cases; else the model's prevalence",
+         false},
+        {"labels", SG_OPT_TEXT, &g.labels, 0, 0, "0,1,...", "one label per person, in this order", false},
+        {"format", SG_OPT_TEXT, &g.format, 0, 0, "LIST", "plink, npy (copies of the panel's counted allele)", false},
+        {"sampler", SG_OPT_TEXT, &g.sampler, 0, 0, "NAME", "euler, heun or dpmpp2m; else the model's", false},
+        {"steps", SG_OPT_INT, &g.steps, 0, SG_STEPS_MAX, "N", "solver steps; 0 the model's", false},
+        {"guidance", SG_OPT_REAL, &g.guidance, 0, 100, "X", "guidance scale; else the model's", false},
+        {"decode", SG_OPT_TEXT, &g.decode, 0, 0, "WORD", "sample or argmax; else the model's", false},
+        {"noise", SG_OPT_TEXT, &g.noise, 0, 0, "F.npy", "starting noise, float32 [people, z, latent]", false},
+        {"save-latents", SG_OPT_TEXT, &g.save_latents, 0, 0, "F.npy", "where to keep the final latents", false},
+    };
+    sg_cli cli;
+    const int code =
+        sg_cli_begin(&cli, "generate",
+                     "--model DIR --cases N --controls N --out PREFIX [options]\n\nMakes a synthetic cohort. "
+                     "It has NOT passed the release gate: see snpgen check.",
+                     opts, sizeof opts / sizeof *opts, argc, argv);
+    if (code >= 0)
+        return code;
+    sg_err err = {0};
+    sg_arena a = {0};
+    sg_model *m = NULL;
+    sg_status st = sg_arena_init(&a, (size_t)cli.memory_mib << 20, &err);
+    if (!st)
+        st = sg_model_open(g.model, &m, &err);
+    if (!st)
+        st = make_cohort(&g, m, &cli, &a, &err);
+    sg_model_close(m);
+    sg_arena_clear(&a);
+    return sg_cli_end(&cli, st, &err);
+}
