@@ -186,6 +186,11 @@ static char separator(const char *header)
     return strchr(header, ',') && !strchr(header, ' ') ? ',' : 0;
 }
 
+static bool blank(const char *line)
+{
+    return line[strspn(line, " \t")] == '\0';
+}
+
 static sg_status read_rows(lines *in, const columns *c, char sep, sg_sum_fn *fn, void *ctx, sg_sum_report *rep,
                            sg_err *err)
 {
@@ -195,11 +200,9 @@ static sg_status read_rows(lines *in, const columns *c, char sep, sg_sum_fn *fn,
         SG_TRY(sg_sum_lines_next(in, &line, err));
         if (!line)
             return SG_OK;
-        if (!*line)
+        if (blank(line))
             continue;
         const int n = sg_text_split(line, sep, f, COLUMN_MAX);
-        if (n == 0)
-            continue;
         if (n != c->n)
             return sg_fail(err, SG_FORMAT, "%s line %lld: %d columns, the header has %d", in->name,
                            (long long)in->number, n, c->n);
@@ -222,7 +225,7 @@ static sg_status read_all(lines *in, const char *wanted, sg_sum_fn *fn, void *ct
     char *line;
     do
         SG_TRY(sg_sum_lines_next(in, &line, err));
-    while (line && (!*line || sg_sum_is_comment(line)));
+    while (line && (blank(line) || sg_sum_is_comment(line)));
     if (!line)
         return sg_fail(err, SG_FORMAT, "%s: no header line", in->name);
     const char sep = separator(line);
