@@ -63,6 +63,7 @@ bool sg_cli_stopped(void);
     X(generate, "a model -> a synthetic cohort")                                                                       \
     X(encode, "genotypes -> latents")                                                                                  \
     X(decode, "latents -> genotypes")                                                                                  \
+    X(check, "the release gate alone, on a cohort in files")                                                           \
     X(version, "print version and build")
 
 #define X(name, help) int sg_cmd_##name(int argc, char **argv);

@@ -77,6 +77,9 @@ typedef struct sg_reference {
     int8_t *label[SG_N_ROLE]; /* [people[r].n_sample] */
 } sg_reference;
 
+/* The people of a dataset by their roles, in the dataset's order. NOMEM. */
+sg_status sg_reference_from_dataset(const sg_dataset *d, sg_arena *a, sg_reference *out, sg_err *err) SG_MUST_USE;
+
 /* Writes a whole bundle into `dir` (must not exist; made under a temporary name and renamed). vae_w, unet_w: EMA
  * weights. The digests and counts of `card` are filled in here. ref is sealed with key. STATE when dir exists. */
 sg_status sg_model_save(const char *dir, sg_card *card, const sg_panel *panel, const float *vae_w, const float *unet_w,

@@ -72,6 +72,35 @@ sg_status sg_reference_head_decode(const void *head, size_t n_head, uint64_t n_f
     return SG_OK;
 }
 
+static sg_status gather_role(const sg_dataset *d, sg_role role, sg_arena *a, sg_reference *out, sg_err *err)
+{
+    int64_t n = 0, k = 0;
+    for (int64_t i = 0; i < d->people.n_sample; i++)
+        n += d->role[i] == role;
+    out->label[role] = SG_NEW(a, int8_t, n);
+    SG_TRY(sg_people_new(n, d->people.n_variant, a, &out->people[role], err));
+    const size_t mark = sg_arena_mark(a);
+    int64_t *idx = SG_NEW_RAW(a, int64_t, n);
+    if (!idx || !out->label[role])
+        return sg_arena_full(a, "the reference people", err);
+    for (int64_t i = 0; i < d->people.n_sample; i++)
+        if (d->role[i] == role) {
+            out->label[role][k] = d->label[i];
+            idx[k++] = i;
+        }
+    sg_people_gather(&d->people, idx, n, &out->people[role]);
+    sg_arena_rewind(a, mark);
+    return SG_OK;
+}
+
+sg_status sg_reference_from_dataset(const sg_dataset *d, sg_arena *a, sg_reference *out, sg_err *err)
+{
+    *out = (sg_reference){0};
+    for (int r = 0; r < SG_N_ROLE; r++)
+        SG_TRY(gather_role(d, (sg_role)r, a, out, err));
+    return SG_OK;
+}
+
 static sg_status write_sealed(const char *path, const bound *b, const unsigned char *sealed, uint64_t n,
                               const uint8_t tag[SG_TAG_BYTES], sg_err *err)
 {
