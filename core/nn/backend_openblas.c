@@ -20,16 +20,22 @@ static int64_t packed_floats(const sg_map *m)
     return m->n_tap * m->K * m->N;
 }
 
-/* [N, K, tap] -> [tap, K, N], in blocks that stay in the cache. */
+/* [N, K, tap] -> [tap, K, N], through tiles of 16 x 16 that stay in the first cache: called every training step. */
 static void pack(const sg_map *m, const float *w, float *packed)
 {
-    enum { BLOCK = 16 };
+    enum { TILE = 16, TAP_MAX = 3 };
     const int64_t K = m->K, N = m->N, T = m->n_tap;
-    for (int64_t n0 = 0; n0 < N; n0 += BLOCK)
-        for (int64_t k = 0; k < K; k++)
+    float tile[TAP_MAX * TILE * TILE];
+    for (int64_t n0 = 0; n0 < N; n0 += TILE)
+        for (int64_t k0 = 0; k0 < K; k0 += TILE) {
+            const int64_t n_n = N - n0 < TILE ? N - n0 : TILE, n_k = K - k0 < TILE ? K - k0 : TILE;
+            for (int64_t n = 0; n < n_n; n++)
+                for (int64_t i = 0; i < n_k * T; i++) /* (k, tap) lie together */
+                    tile[i * TILE + n] = w[((n0 + n) * K + k0) * T + i];
             for (int64_t t = 0; t < T; t++)
-                for (int64_t n = n0; n < n0 + BLOCK && n < N; n++)
-                    packed[(t * K + k) * N + n] = w[(n * K + k) * T + t];
+                for (int64_t k = 0; k < n_k; k++)
+                    memcpy(packed + (t * K + k0 + k) * N + n0, tile + (k * T + t) * TILE, (size_t)n_n * sizeof *packed);
+        }
 }
 
 static void product(bool ta, bool tb, int64_t M, int64_t N, int64_t K, const float *A, int64_t lda, const float *B,

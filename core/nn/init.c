@@ -41,10 +41,14 @@ sg_status sg_check_finite(const sg_params *p, const float *w, sg_err *err)
 {
     for (int64_t i = 0; i < p->n_param; i++) {
         const sg_param *q = &p->list[i];
-        float worst = 0; /* 0 * x is 0 for numbers only */
-        for (int64_t k = 0; k < q->n; k++)
-            worst += 0.0f * w[q->at + k];
-        if (!(worst == 0.0f))
+        uint32_t worst = 0; /* an exponent of all ones is infinite or not a number */
+        for (int64_t k = 0; k < q->n; k++) {
+            uint32_t bits;
+            memcpy(&bits, w + q->at + k, sizeof bits);
+            bits &= 0x7f800000u;
+            worst = bits > worst ? bits : worst;
+        }
+        if (worst == 0x7f800000u)
             return sg_fail(err, SG_LIMIT, "tensor %s holds a value that is not a finite number", q->name);
     }
     return SG_OK;
