@@ -28,8 +28,8 @@ sg_status sg_fail_in(sg_err *err, sg_status st, const char *fmt, ...)
     va_start(ap, fmt);
     const int n = vsnprintf(err->msg, sizeof err->msg, fmt, ap);
     va_end(ap);
-    if (n >= 0 && (size_t)n < sizeof err->msg)
-        (void)snprintf(err->msg + n, sizeof err->msg - (size_t)n, ": %s", old);
+    if (n >= 0 && (size_t)n < sizeof err->msg && snprintf(err->msg + n, sizeof err->msg - (size_t)n, ": %s", old) < 0)
+        err->msg[n] = '\0';
     err->status = st;
     return st;
 }
