@@ -65,12 +65,12 @@ static int genotype(int v, int s)
 
 static void write_fileset(world *w)
 {
-    char path[UNIT_PATH], fam[PEOPLE * 32] = "", pheno[PEOPLE * 32] = "FID IID T U\n";
+    char path[UNIT_PATH], fam[PEOPLE * 64] = "", pheno[PEOPLE * 64] = "FID IID T U\n";
     sg_geno g;
     sg_err err = {0};
     for (int s = 0; s < PEOPLE; s++) {
-        (void)snprintf(fam + strlen(fam), 32, "F%d P%d 0 0 %d -9\n", s, s, 1 + s % 2);
-        (void)snprintf(pheno + strlen(pheno), 32, "F%d P%d %s %d\n", s, s, s == 5 ? "NA" : s % 4 == 1 ? "2" : "1", s);
+        (void)snprintf(fam + strlen(fam), 64, "F%d P%d 0 0 %d -9\n", s, s, 1 + s % 2);
+        (void)snprintf(pheno + strlen(pheno), 64, "F%d P%d %s %d\n", s, s, s == 5 ? "NA" : s % 4 == 1 ? "2" : "1", s);
     }
     put_file(path, w->dir, "x.fam", fam);
     put_file(path, w->dir, "x.bim", bim);
@@ -226,9 +226,9 @@ START_TEST(lists_and_sex_decide_who_is_in)
 {
     world *w = make_world();
     char keep[UNIT_PATH], exclude[UNIT_PATH];
-    char text[2000] = "";
+    char text[30 * 64] = "";
     for (int s = 0; s < 30; s++)
-        (void)snprintf(text + strlen(text), 20, "F%d P%d\n", s, s);
+        (void)snprintf(text + strlen(text), 64, "F%d P%d\n", s, s);
     w->o.keep = put_file(keep, w->dir, "keep", text);
     w->o.exclude = put_file(exclude, w->dir, "exclude", "direct\nnobody\n");
     w->o.sex_only = "female"; /* odd numbers: 15 of the 30, number 5 without a phenotype, 7 of them cases */

@@ -111,7 +111,7 @@ START_TEST(an_index_finds_what_was_added_first_and_nothing_else)
     sg_err err = {0};
     sg_index ix;
     enum { N = 20000 };
-    char(*name)[8] = sg_arena_alloc(&a, N, sizeof *name);
+    char(*name)[16] = sg_arena_alloc(&a, N, sizeof *name);
     ck_ok(sg_index_new(N, &a, &ix, &err), err);
     for (int i = 0; i < N; i++) {
         (void)snprintf(name[i], sizeof name[i], "%d", i);
