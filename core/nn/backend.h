@@ -23,15 +23,17 @@ typedef struct sg_map {
 
 typedef struct sg_backend {
     const char *name;
-    void (*start)(void); /* once per process, before anything else; idempotent */
+    bool (*usable)(void); /* by this machine */
+    void (*start)(void);  /* once per process, before anything else; idempotent */
     int64_t (*packed_floats)(const sg_map *m);
     void (*pack)(const sg_map *m, const float *w, float *packed);
-    /* y [R, N] += map of x. */
-    void (*forward)(const sg_map *m, int64_t R, const float *x, const float *packed, float *y);
+    /* y [R, N] += map of x, for B people whose rows lie x_person and y_person floats apart. */
+    void (*forward)(const sg_map *m, int64_t B, int64_t R, const float *x, int64_t x_person, const float *packed,
+                    float *y, int64_t y_person);
     /* dx += map transposed of dy [R, N]. */
-    void (*back_x)(const sg_map *m, int64_t R, const float *dy, const float *packed, float *dx);
-    /* dw [N, K, n_tap] += dy^T x over B people whose rows lie x_person and y_person floats apart.
-     * scratch [n_tap N K]. */
+    void (*back_x)(const sg_map *m, int64_t B, int64_t R, const float *dy, int64_t y_person, const float *packed,
+                   float *dx, int64_t x_person);
+    /* dw [N, K, n_tap] += dy^T x over B people. scratch [n_tap N K]. */
     void (*back_w)(const sg_map *m, int64_t B, int64_t R, const float *x, int64_t x_person, const float *dy,
                    int64_t y_person, float *dw, float *scratch);
     /* C [M, N] = op(A) op(B) + beta C, leading dimensions lda, ldb, ldc; ta and tb transpose. */
@@ -39,9 +41,13 @@ typedef struct sg_backend {
                     int64_t ldb, float beta, float *C, int64_t ldc);
 } sg_backend;
 
-extern const sg_backend sg_backend_openblas;
+extern const sg_backend sg_backend_panels_avx512, sg_backend_panels_avx2, sg_backend_openblas;
+enum { SG_N_BACKEND = 3 };
+extern const sg_backend *const sg_backend_list[SG_N_BACKEND]; /* best first; OpenBLAS, which always works, last */
 
-/* The backend in use. */
+/* The best one this machine can run. */
 const sg_backend *sg_backend_chosen(void);
+/* For tests and comparisons: NULL chooses again. Before any network is built: packed weights are the backend's own. */
+void sg_backend_force(const sg_backend *b);
 
 #endif

@@ -10,6 +10,11 @@
 
 #include <string.h>
 
+static bool usable(void)
+{
+    return true;
+}
+
 static void start(void)
 {
     openblas_set_num_threads(1);
@@ -45,18 +50,22 @@ static void product(bool ta, bool tb, int64_t M, int64_t N, int64_t K, const flo
                 (blasint)K, 1.0f, A, (blasint)lda, B, (blasint)ldb, beta, C, (blasint)ldc);
 }
 
-static void forward(const sg_map *m, int64_t R, const float *x, const float *packed, float *y)
+static void forward(const sg_map *m, int64_t B, int64_t R, const float *x, int64_t x_person, const float *packed,
+                    float *y, int64_t y_person)
 {
-    for (int t = 0; t < m->n_tap; t++)
-        product(false, false, R, m->N, m->K, x + t * m->K, m->stride * m->K, packed + t * m->K * m->N, m->N, 1.0f, y,
-                m->N);
+    for (int64_t b = 0; b < B; b++)
+        for (int t = 0; t < m->n_tap; t++)
+            product(false, false, R, m->N, m->K, x + b * x_person + t * m->K, m->stride * m->K,
+                    packed + t * m->K * m->N, m->N, 1.0f, y + b * y_person, m->N);
 }
 
-static void back_x(const sg_map *m, int64_t R, const float *dy, const float *packed, float *dx)
+static void back_x(const sg_map *m, int64_t B, int64_t R, const float *dy, int64_t y_person, const float *packed,
+                   float *dx, int64_t x_person)
 {
-    for (int t = 0; t < m->n_tap; t++)
-        product(false, true, R, m->K, m->N, dy, m->N, packed + t * m->K * m->N, m->N, 1.0f, dx + t * m->K,
-                m->stride * m->K);
+    for (int64_t b = 0; b < B; b++)
+        for (int t = 0; t < m->n_tap; t++)
+            product(false, true, R, m->K, m->N, dy + b * y_person, m->N, packed + t * m->K * m->N, m->N, 1.0f,
+                    dx + b * x_person + t * m->K, m->stride * m->K);
 }
 
 static void back_w(const sg_map *m, int64_t B, int64_t R, const float *x, int64_t x_person, const float *dy,
@@ -76,6 +85,7 @@ static void back_w(const sg_map *m, int64_t B, int64_t R, const float *x, int64_
 
 const sg_backend sg_backend_openblas = {
     .name = "openblas",
+    .usable = usable,
     .start = start,
     .packed_floats = packed_floats,
     .pack = pack,
@@ -84,8 +94,3 @@ const sg_backend sg_backend_openblas = {
     .back_w = back_w,
     .product = product,
 };
-
-const sg_backend *sg_backend_chosen(void)
-{
-    return &sg_backend_openblas;
-}

@@ -40,11 +40,9 @@ void sg_dense_forward(const sg_dense *d, const sg_tensor *x, const float *packed
         SG_EXPECT_SHAPE(row, B, 1, N);
     if (res)
         SG_EXPECT_SHAPE(res, B, R, N);
-    for (int64_t b = 0; b < B; b++) {
-        float *yb = y->x + b * R * N;
-        start_rows(bias, row ? row->x + b * N : NULL, res ? res->x + b * R * N : NULL, yb, R, N);
-        sg_backend_chosen()->forward(&d->map, R, x->x + (b * x->dim[1] + d->first) * K, packed, yb);
-    }
+    for (int64_t b = 0; b < B; b++)
+        start_rows(bias, row ? row->x + b * N : NULL, res ? res->x + b * R * N : NULL, y->x + b * R * N, R, N);
+    sg_backend_chosen()->forward(&d->map, B, R, x->x + d->first * K, x->dim[1] * K, packed, y->x, R * N);
 }
 
 int64_t sg_dense_scratch(const sg_dense *d)
@@ -88,6 +86,5 @@ void sg_dense_backward(const sg_dense *d, const sg_tensor *x, const float *packe
     SG_EXPECT_SHAPE(dx, B, rows, K);
     if (!add)
         memset(dx->x, 0, (size_t)(B * rows * K) * sizeof *dx->x);
-    for (int64_t b = 0; b < B; b++)
-        sg_backend_chosen()->back_x(&d->map, R, dy->x + b * R * N, packed, dx->x + (b * rows + d->first) * K);
+    sg_backend_chosen()->back_x(&d->map, B, R, dy->x, R * N, packed, dx->x + d->first * K, rows * K);
 }
