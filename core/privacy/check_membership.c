@@ -71,8 +71,10 @@ static sg_status one_auc(const sg_evidence *e, const sg_policy *policy, int labe
     /* Equal scores everywhere: the attack saw nothing, and neither did we. */
     const double se = r.se == 0 && r.auc == 0.5 ? NAN : fmax(r.se, null_se);
     m.estimate = r.auc;
-    m.lo = fmax(0, r.auc - 1.959963985 * se);
-    m.hi = fmin(1, r.auc + 1.959963985 * se);
+    if (isfinite(se)) { /* fmax and fmin would turn "unknown" into a bound */
+        m.lo = fmax(0, r.auc - 1.959963985 * se);
+        m.hi = fmin(1, r.auc + 1.959963985 * se);
+    }
     sg_measure_fact(&m, "standard_error", r.se);
     sg_measure_fact(&m, "detectable", 0.5 + (s->z_family + 0.841621234) * se);
     sg_findings_add(out, &m, decide(r.auc, se, s->z_family, limit));

@@ -82,7 +82,7 @@ sg_status sg_policy_json(const sg_policy *p, sg_buf *b, sg_err *err)
 {
     const char *before = "{";
 #define X(field, type, fallback, min, max)                                                                             \
-    SG_TRY(sg_buf_printf(b, err, "%s\"%s\":%.17g", before, #field, (double)p->field));                                 \
+    SG_TRY(sg_buf_printf(b, err, "%s\"%s\":%.15g", before, #field, (double)p->field));                                 \
     before = ",";
     SG_POLICY_LIST(X)
 #undef X

@@ -230,6 +230,7 @@ START_TEST(scores_that_say_nothing_are_withheld)
     for (int i = 0; i < f->n; i++) {
         ck_assert_int_eq(f->list[i].decided.status, SG_OUTCOME_WITHHOLD);
         ck_assert_str_eq(f->list[i].decided.reason, "check_failed");
+        ck_assert(isnan(f->list[i].measured.lo) && isnan(f->list[i].measured.hi));
     }
     sg_arena_clear(&a);
 }
