@@ -26,6 +26,7 @@ static const char bim[] = "1\tdirect\t0\t100\tA\tG\n"
 
 static const char sumstats[] = "SNP\tCHR\tBP\tA1\tA2\tFRQ\tBETA\tSE\tP\n"
                                "direct\t1\t100\tA\tG\t0.3\t0.5\t0.1\t1e-8\n"
+                               "swapped\t1\t200\tG\tT\t0.7\t3\t0.1\t1e-50\n" /* first, smaller p, but disagrees */
                                "swapped\t1\t200\tG\tA\t0.7\t0.5\t0.1\t1e-7\n"
                                "strand\t1\t300\tC\tT\t0.7\t0.5\t0.1\t1e-6\n"
                                "pal\t1\t400\tA\tT\t0.7\t0.5\t0.1\t1e-5\n"
@@ -148,7 +149,7 @@ START_TEST(every_variant_meets_its_fate_and_every_effect_speaks_of_a1)
     ck_assert_double_gt(find(&ds.panel, "by_place")->p, 0); /* p = 0 is the smallest double */
     ck_assert_str_eq(ds.panel.snp[4].id, "by_place");       /* genome order: chromosome 2 last */
     ck_assert_int_eq(w->rep.n_by_place, 1);
-    ck_assert_int_eq(w->rep.n_repeat, 3);
+    ck_assert_int_eq(w->rep.n_repeat, 4);
     end_world(w);
 }
 END_TEST
