@@ -42,8 +42,8 @@ static sg_status write_tensors(const char *path, const bundle *b, const sg_param
     own[1] = (sg_to_store){"snpgen.latent_std", SG_DTYPE_F32, 2, {z, T}, b->latent_std};
     if (b->logit_offset)
         own[2] = (sg_to_store){"snpgen.logit_offset", SG_DTYPE_F32, 2, {c->vae.n_snp, 3}, b->logit_offset};
-    const char *const meta[] = {"format", "pt", "snpgen.id", c->id};
-    const sg_status st = sg_safetensors_write(path, 0644, list, n, meta, 2, err);
+    const char *const meta[] = {"format", "pt"}; /* no name: the same weights are the same bytes */
+    const sg_status st = sg_safetensors_write(path, 0644, list, n, meta, 1, err);
     free(list);
     return st;
 }
