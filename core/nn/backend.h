@@ -25,6 +25,7 @@ typedef struct sg_backend {
     const char *name;
     bool (*usable)(void); /* by this machine */
     void (*start)(void);  /* once per process, before anything else; idempotent */
+    /* `packed` holds so many floats, zeroed when it is new. */
     int64_t (*packed_floats)(const sg_map *m);
     void (*pack)(const sg_map *m, const float *w, float *packed);
     /* y [R, N] += map of x, for B people whose rows lie x_person and y_person floats apart. */

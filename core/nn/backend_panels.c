@@ -12,7 +12,6 @@
 #include "nn/gemm.h"
 
 #include <stddef.h>
-#include <string.h>
 
 /* People are taken in groups whose activations stay in the cache beside a panel. */
 enum { GROUP_FLOATS = 64 * 1024 };
@@ -35,32 +34,55 @@ static int64_t floats(const sg_map *m, int64_t width)
     return T * m->K * panel_columns(m->N, width) + T * m->N * panel_columns(m->K, width);
 }
 
-/* Element (k, n) of K x N panels. */
-static inline int64_t place(int64_t k, int64_t n, int64_t K, int64_t N, int64_t width)
+/* Width of the panel that begins at column n of N. */
+static int64_t panel_width(int64_t n, int64_t N, int64_t width)
 {
-    const int64_t two = 2 * width, p = n / two, wide = N - p * two > width ? two : width;
-    return p * two * K + k * wide + n % two;
+    return N - n > width ? 2 * width : width;
 }
 
+/* [N, K, T] -> panels [T K] x [N], a few k at a time so that what is written to stays in the first cache. */
+static void pack_forward(int64_t N, int64_t K, int64_t T, const float *w, float *to, int64_t width)
+{
+    enum { BLOCK = 16 };
+    for (int64_t n0 = 0; n0 < N; n0 += 2 * width) {
+        const int64_t wide = panel_width(n0, N, width), n_n = N - n0 < wide ? N - n0 : wide;
+        for (int64_t k0 = 0; k0 < K; k0 += BLOCK)
+            for (int64_t j = 0; j < n_n; j++) {
+                const float *from = w + ((n0 + j) * K + k0) * T;
+                for (int64_t k = k0; k < k0 + BLOCK && k < K; k++)
+                    for (int64_t t = 0; t < T; t++)
+                        to[(t * K + k) * wide + j] = *from++;
+            }
+        to += T * K * wide;
+    }
+}
+
+/* [N, K, T] -> for tap t panels [N] x [K]. */
+static void pack_back(int64_t N, int64_t K, int64_t T, int64_t t, const float *w, float *to, int64_t width)
+{
+    for (int64_t k0 = 0; k0 < K; k0 += 2 * width) {
+        const int64_t wide = panel_width(k0, K, width), n_k = K - k0 < wide ? K - k0 : wide;
+        for (int64_t n = 0; n < N; n++)
+            for (int64_t j = 0; j < n_k; j++)
+                to[n * wide + j] = w[(n * K + k0 + j) * T + t];
+        to += N * wide;
+    }
+}
+
+/* The columns that fill up a last panel are zero from the start (the buffer is born zeroed) and stay so. */
 static void pack(const sg_map *m, const float *w, float *packed, int64_t width)
 {
     const int64_t K = m->K, N = m->N, T = m->n_tap;
-    memset(packed, 0, (size_t)floats(m, width) * sizeof *packed);
-    float *back = packed + T * K * panel_columns(N, width);
-    const int64_t tap = N * panel_columns(K, width);
-    for (int64_t n = 0; n < N; n++)
-        for (int64_t k = 0; k < K; k++)
-            for (int64_t t = 0; t < T; t++) {
-                const float v = w[(n * K + k) * T + t];
-                packed[place(t * K + k, n, T * K, N, width)] = v;
-                back[t * tap + place(n, k, N, K, width)] = v;
-            }
+    pack_forward(N, K, T, w, packed, width);
+    packed += T * K * panel_columns(N, width);
+    for (int64_t t = 0; t < T; t++)
+        pack_back(N, K, T, t, w, packed + t * N * panel_columns(K, width), width);
 }
 
 static void forward(const sg_gemm *g, const sg_map *m, int64_t B, int64_t R, const float *x, int64_t x_person,
                     const float *packed, float *y, int64_t y_person)
 {
-    const int64_t step = group_of(x_person);
+    const int64_t step = group_of(x_person + y_person);
     for (int64_t b = 0; b < B; b += step)
         g->run(B - b < step ? B - b : step, R, m->n_tap * m->K, m->N, x + b * x_person, x_person, m->stride * m->K,
                packed, y + b * y_person, y_person, m->N);
@@ -69,7 +91,7 @@ static void forward(const sg_gemm *g, const sg_map *m, int64_t B, int64_t R, con
 static void back_x(const sg_gemm *g, const sg_map *m, int64_t B, int64_t R, const float *dy, int64_t y_person,
                    const float *packed, float *dx, int64_t x_person)
 {
-    const int64_t step = group_of(y_person), T = m->n_tap, tap = m->N * panel_columns(m->K, g->width);
+    const int64_t step = group_of(x_person + y_person), T = m->n_tap, tap = m->N * panel_columns(m->K, g->width);
     const float *back = packed + T * m->K * panel_columns(m->N, g->width);
     for (int64_t b = 0; b < B; b += step)
         for (int64_t t = 0; t < T; t++)
