@@ -32,6 +32,8 @@ enum { SG_CONFIG_TEXT = 512, SG_CONFIG_MODELS = 64, SG_CONFIG_ID = 64 };
     TEXT("data", "dir", data_dir, "/var/lib/snpgen", "folder of the database, the quarantine and the releases")        \
     TEXT("models", "key_file", key_file, "/etc/snpgen/reference.key",                                                  \
          "opens the sealed reference panels; read by the worker alone")                                                \
+    TEXT("models", "policy", policy_file, "",                                                                          \
+         "JSON file of limits for the release checks; empty: the built-in ones; read by the worker alone")             \
     INT("jobs", "people_max", people_max, 100000, 1, 10000000, "people", "in one cohort")                              \
     INT("jobs", "queue_max", queue_max, 64, 1, 100000, "jobs", "waiting; further ones are 429")                        \
     INT("jobs", "per_key_max", per_key_max, 16, 1, 100000, "jobs", "waiting or running for one key; more are 429")     \

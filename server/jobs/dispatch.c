@@ -122,10 +122,11 @@ static json_t *hello(const sg_jobs *j)
     json_t *models = json_array();
     for (int i = 0; i < c->n_model; i++)
         (void)json_array_append_new(models, json_pack("{s:s,s:s}", "id", c->model[i].id, "path", c->model[i].path));
-    json_t *m = json_pack("{s:s,s:s,s:s,s:s,s:s,s:I,s:I,s:b,s:o}", "type", "hello", "key", key, "key_file", c->key_file,
-                          "quarantine", j->place->quarantine, "log", c->log_level, "threads",
-                          (json_int_t)c->worker_threads, "memory_mib", (json_int_t)c->worker_memory_mib,
-                          "sandbox_required", (int)c->sandbox_required, "models", models);
+    json_t *m =
+        json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:I,s:I,s:b,s:o}", "type", "hello", "key", key, "key_file", c->key_file,
+                  "policy", c->policy_file, "quarantine", j->place->quarantine, "log", c->log_level, "threads",
+                  (json_int_t)c->worker_threads, "memory_mib", (json_int_t)c->worker_memory_mib, "sandbox_required",
+                  (int)c->sandbox_required, "models", models);
     explicit_bzero(key, sizeof key);
     return m;
 }
@@ -175,14 +176,14 @@ static void hand_out(sg_jobs *j)
         st = sg_store_job_move(j->store, j->job.id, SG_JOB_QUEUED, SG_JOB_RUNNING, "", sg_clock_wall_ms(), &err);
     if (st == SG_STATE)
         return; /* cancelled a moment ago */
-    if (!st)
-        st = sg_store_job_get(j->store, j->job.id, &j->job, &err);
     if (st) {
         complain(j, "cannot take a job from the queue, will try again", &err);
         pause_for(j, PAUSE_MS);
         return;
     }
     j->has_job = true;
+    j->job.state = SG_JOB_RUNNING;
+    j->job.attempts++; /* as the row says now */
     j->job_due_ns = sg_clock_mono_ns() + j->config->deadline_s * SECOND;
     (void)pthread_mutex_lock(&j->lock);
     (void)snprintf(j->progress_id, sizeof j->progress_id, "%s", j->job.id);

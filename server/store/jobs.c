@@ -1,6 +1,7 @@
 /* jobs.c - job rows and the files of released ones; see store.h. */
 #include "store/internal.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define JOB_COLUMNS                                                                                                    \
@@ -93,10 +94,12 @@ static sg_status one_job(sg_store *s, sqlite3_stmt *q, sg_job *out, bool *row, s
 sg_status sg_store_job_get(sg_store *s, const char *id, sg_job *out, sg_err *err)
 {
     bool row;
+    char key[SG_ID_TEXT]; /* id may be out->id */
+    (void)snprintf(key, sizeof key, "%s", id);
     sg_store_lock(s);
-    const sg_status st = one_job(s, sg_store_query(s, get_sql, err, "t", id), out, &row, err);
+    const sg_status st = one_job(s, sg_store_query(s, get_sql, err, "t", key), out, &row, err);
     sg_store_unlock(s);
-    return st || row ? st : sg_fail(err, SG_NOT_FOUND, "no job has the id \"%.40s\"", id);
+    return st || row ? st : sg_fail(err, SG_NOT_FOUND, "no job has the id \"%s\"", key);
 }
 
 sg_status sg_store_job_next(sg_store *s, sg_job *out, sg_err *err)

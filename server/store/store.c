@@ -3,10 +3,13 @@
 #include "log/embed.h"
 
 #include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 void sg_store_lock(sg_store *s)
 {
@@ -274,6 +277,10 @@ static sg_status connect_to(const char *dir, sg_store **out, sg_err *err)
     char path[4096];
     if (snprintf(path, sizeof path, "%s/snpgen.db", dir) >= (int)sizeof path)
         return sg_fail(err, SG_LIMIT, "data.dir has more than %zu bytes", sizeof path - 12);
+    const int made = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600); /* SQLite would make it 0644 */
+    if (made < 0)
+        return sg_fail(err, SG_IO, "%s: %s", path, strerror(errno));
+    (void)close(made);
     sg_store *s = calloc(1, sizeof *s);
     if (!s)
         return sg_fail(err, SG_NOMEM, "no memory for the database");

@@ -48,7 +48,8 @@ static void run_worker(const char *program, int end, pid_t parent)
     (void)fcntl(SG_WORKER_FD, F_SETFD, 0);
     char name[] = "snpgend-worker";
     char *const argv[] = {name, NULL};
-    char *const envp[] = {NULL};
+    char blas[] = "OPENBLAS_NUM_THREADS=1"; /* no thread may exist before the worker's sandbox does */
+    char *const envp[] = {blas, NULL};
     (void)execve(program, argv, envp);
     _exit(127);
 }

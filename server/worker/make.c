@@ -1,0 +1,109 @@
+/* make.c - one job: sample, judge, pack, seal; see worker.h. */
+#include "worker/worker.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static bool has_format(const json_t *options, const char *name)
+{
+    size_t i;
+    const json_t *f;
+    json_array_foreach(json_object_get(options, "formats"), i, f)
+    {
+        const char *s = json_string_value(f);
+        if (s && !strcmp(s, name))
+            return true;
+    }
+    return false;
+}
+
+sg_status sg_work_read(const json_t *m, sg_work *w, sg_err *err)
+{
+    const json_t *options = json_object_get(m, "options");
+    memset(w, 0, sizeof *w);
+    (void)snprintf(w->job, sizeof w->job, "%s", sg_wire_text(m, "job"));
+    (void)snprintf(w->folder, sizeof w->folder, "%s", sg_wire_text(m, "folder"));
+    (void)snprintf(w->model, sizeof w->model, "%s", sg_wire_text(m, "model"));
+    (void)snprintf(w->model_digest, sizeof w->model_digest, "%s", sg_wire_text(m, "model_digest"));
+    w->attempt = (int)sg_wire_number(m, "attempt", 0);
+    w->seed = sg_wire_number(m, "seed", -1);
+    w->n_case = sg_wire_number(m, "cases", -1);
+    w->n_control = sg_wire_number(m, "controls", -1);
+    w->created_ms = sg_wire_number(m, "created_ms", 0);
+    w->plink = has_format(options, "plink");
+    w->npy = has_format(options, "npy");
+    w->sampler = json_object_get(options, "sampler");
+    const bool whole = *w->job && *w->folder && *w->model && w->attempt > 0 && w->seed >= 0 && w->n_case >= 0 &&
+                       w->n_control >= 0 && w->n_case + w->n_control > 0 && (w->plink || w->npy);
+    return whole ? SG_OK : sg_fail(err, SG_FORMAT, "a job message lacks something");
+}
+
+/* The card's settings, where the requester did not ask for others. */
+static sg_status settings(const sg_model *m, const json_t *given, sg_sampling *how, sg_err *err)
+{
+    *how = m->card.sampling;
+    const json_t *guidance = json_object_get(given, "guidance");
+    if (*sg_wire_text(given, "name"))
+        SG_TRY(sg_solver_parse(sg_wire_text(given, "name"), &how->solve.solver, err));
+    if (*sg_wire_text(given, "decode"))
+        SG_TRY(sg_decode_parse(sg_wire_text(given, "decode"), &how->decode, err));
+    how->solve.steps = (int)sg_wire_number(given, "steps", how->solve.steps);
+    if (json_is_number(guidance))
+        how->solve.guidance = json_number_value(guidance);
+    return SG_OK;
+}
+
+static sg_status find_model(const sg_maker *k, const sg_work *w, const sg_shelf_item **out, sg_err *err)
+{
+    char digest[SG_DIGEST_HEX];
+    *out = sg_shelf_find(k->shelf, w->model);
+    if (!*out)
+        return sg_fail(err, SG_NOT_FOUND, "the model \"%s\" is not open", w->model);
+    sg_hex((*out)->model->digest.b, SG_DIGEST_BYTES, digest);
+    if (strcmp(digest, w->model_digest))
+        return sg_fail(err, SG_MISMATCH, "the model \"%s\" is another one than when the job was accepted", w->model);
+    return (*out)->model->card.n_label == 2
+               ? SG_OK
+               : sg_fail(err, SG_LIMIT, "the model has %d labels; cases and controls need two",
+                         (*out)->model->card.n_label);
+}
+
+static sg_status sample(const sg_maker *k, const sg_work *w, const sg_model *m, const sg_sampling *how, int8_t **label,
+                        sg_people *people, sg_err *err)
+{
+    const int64_t n = w->n_case + w->n_control;
+    *label = SG_NEW(k->arena, int8_t, n);
+    if (!*label)
+        return sg_arena_full(k->arena, "the cohort's labels", err);
+    sg_sample_labels((uint64_t)w->seed, w->n_control, w->n_case, *label);
+    const sg_sample_request q = {.seed = (uint64_t)w->seed, .n = n, .label = *label, .how = *how};
+    return sg_sample(m, &q, &k->run, k->arena, people, err);
+}
+
+sg_status sg_worker_make(const sg_maker *k, const sg_work *w, sg_buf *sealed, sg_err *err)
+{
+    const sg_shelf_item *m;
+    sg_sampling how;
+    sg_people people;
+    int8_t *label;
+    sg_verdict *v = NULL;
+    SG_TRY(find_model(k, w, &m, err));
+    SG_TRY(settings(m->model, w->sampler, &how, err));
+    k->stage(k->run.ctx, "sampling");
+    SG_TRY(sample(k, w, m->model, &how, &label, &people, err));
+    k->stage(k->run.ctx, "checking");
+    SG_TRY(sg_privacy_judge(&m->reference, &people, label, k->policy, &k->run, &v, err));
+    sg_digest files = {{0}};
+    sg_status st = SG_OK;
+    if (sg_verdict_outcome(v) == SG_OUTCOME_PASS) { /* what did not pass is never written to any disk */
+        k->stage(k->run.ctx, "packaging");
+        const sg_pack p = {w, m->model, &how, &people, label, v};
+        st = sg_pack_write(&p, k->arena, &files, err);
+    }
+    if (!st && sg_cancelled(&k->run))
+        st = sg_fail(err, SG_CANCELLED, "stopped after packaging");
+    if (!st)
+        st = sg_verdict_seal(v, k->session_key, &files, sealed, err);
+    sg_verdict_free(v);
+    return st;
+}
