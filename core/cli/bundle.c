@@ -97,34 +97,12 @@ sg_status sg_bundle_key(const char *given, const char *dir, char *path, size_t n
     return sg_key_load(path, key, err);
 }
 
-static sg_status gather_role(const sg_dataset *d, sg_role role, sg_arena *a, sg_reference *ref, sg_err *err)
-{
-    int64_t n = 0;
-    for (int64_t i = 0; i < d->people.n_sample; i++)
-        n += d->role[i] == role;
-    int64_t *idx = SG_NEW(a, int64_t, n);
-    ref->label[role] = SG_NEW(a, int8_t, n);
-    if (!idx || !ref->label[role])
-        return sg_arena_full(a, "the reference people", err);
-    int64_t k = 0;
-    for (int64_t i = 0; i < d->people.n_sample; i++)
-        if (d->role[i] == role) {
-            ref->label[role][k] = d->label[i];
-            idx[k++] = i;
-        }
-    SG_TRY(sg_people_new(n, d->people.n_variant, a, &ref->people[role], err));
-    sg_people_gather(&d->people, idx, n, &ref->people[role]);
-    return SG_OK;
-}
-
 sg_status sg_bundle_write(const char *dir, sg_card *card, const sg_dataset *d, const sg_train_result *r,
                           const uint8_t key[SG_KEY_BYTES], sg_arena *a, sg_err *err)
 {
-    sg_reference ref = {0};
-    for (int role = 0; role < SG_N_ROLE; role++)
-        SG_TRY(gather_role(d, (sg_role)role, a, &ref, err));
+    sg_reference ref;
+    SG_TRY(sg_reference_from_dataset(d, a, &ref, err));
     char path[4096];
     SG_TRY(sg_bundle_path(dir, "", path, sizeof path, err));
-    return sg_model_save(path, card, &d->panel, r->vae_w, r->unet_w, r->latent_mean, r->latent_std, r->logit_offset,
-                         &ref, key, err);
+    return sg_model_save(path, card, &d->panel, r->vae_w, r->unet_w, &r->space, r->logit_offset, &ref, key, err);
 }
