@@ -10,6 +10,7 @@
 
 enum { CHROMS = 22, SPACING_BP = 5000, PILOT = 40000, CHUNK = 8192 };
 #define LOOKED_MAX 50000000
+#define SWITCH_PER_BP (SG_RHO_PER_BP / SG_FOUNDERS)
 #define MAF_MIN 0.0125 /* among founders, so that hardly any falls below 0.01 among people */
 
 /* Random streams: people of group g are (g << 50) + number, with step 0 for the person and 1 + l for locus l; loci are
@@ -109,6 +110,7 @@ static void build_locus(void *ctx, int64_t l, int worker)
         p->chrom[x->first + k] = x->chrom;
         draw_alleles(&places, p->allele[x->first + k]);
     }
+    x->p_switch = -expm1(-SWITCH_PER_BP * (from_start[x->n - 1] - from_start[0]));
     sg_genealogy_founders(from_start, x->n, MAF_MIN, &tree, x->haplotype);
     for (int k = 0; k < x->n; k++) {
         int copies = 0;
@@ -232,19 +234,23 @@ static uint64_t person_of(sg_group group, uint64_t number)
     return ((uint64_t)group << GROUP_SHIFT) + number;
 }
 
-/* One haplotype at one locus: a founder, now and then another one further on (Li and Stephens 2003). */
+/* One haplotype at one locus: a founder, now and then another one further on (Li and Stephens 2003). The distance to
+ * the next change is exponential; most often it lies past the locus, which one comparison tells. */
 static uint64_t draw_haplotype(const sg_population *p, const sg_locus *x, sg_rng *r)
 {
     uint64_t h = x->haplotype[sg_rng_below(r, SG_FOUNDERS)];
+    double u = sg_rng_uniform(r);
+    if (u >= x->p_switch)
+        return h;
     const int64_t *pos = p->pos + x->first;
-    const double rate = SG_RHO_PER_BP / SG_FOUNDERS;
-    double next = (double)pos[0] - log1p(-sg_rng_uniform(r)) / rate;
+    double next = (double)pos[0] - log1p(-u) / SWITCH_PER_BP;
     for (int k = 1; k < x->n; k++) {
         if ((double)pos[k] < next)
             continue;
         const uint64_t rest = ~(uint64_t)0 << k;
         h = (h & ~rest) | (x->haplotype[sg_rng_below(r, SG_FOUNDERS)] & rest);
-        next = (double)pos[k] - log1p(-sg_rng_uniform(r)) / rate;
+        u = sg_rng_uniform(r);
+        next = (double)pos[k] - log1p(-u) / SWITCH_PER_BP;
     }
     return h;
 }

@@ -21,6 +21,7 @@ typedef struct sg_locus {
     int64_t first;       /* number of its first SNP */
     uint64_t *haplotype; /* [SG_FOUNDERS] */
     uint64_t causal;     /* bits of causal SNPs */
+    double p_switch;     /* that a haplotype changes its founder inside the locus */
 } sg_locus;
 
 typedef struct sg_population {

@@ -3,7 +3,10 @@
 #include "files.h"
 #include "panel/dataset.h"
 
+#include <dirent.h>
 #include <math.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 enum { PEOPLE = 40, VARIANTS = 14 };
@@ -415,6 +418,71 @@ START_TEST(files_of_two_runs_cannot_be_mixed)
 }
 END_TEST
 
+static int entries(const char *dir)
+{
+    DIR *d = opendir(dir);
+    ck_assert_ptr_nonnull(d);
+    int n = 0;
+    for (struct dirent *x; (x = readdir(d));)
+        n += strcmp(x->d_name, ".") != 0 && strcmp(x->d_name, "..") != 0;
+    closedir(d);
+    return n;
+}
+
+START_TEST(a_full_disk_leaves_nothing)
+{
+    world *w = make_world();
+    const int before = entries(w->dir);
+    struct rlimit old, tight;
+    ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &old), 0);
+    (void)signal(SIGXFSZ, SIG_IGN);
+    for (rlim_t bytes = 0; bytes < 1500; bytes += 300) { /* panel.tsv, genotypes.snpz, split.tsv fail in turn */
+        tight = old;
+        tight.rlim_cur = bytes;
+        ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &tight), 0);
+        const sg_status st = run(w);
+        ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &old), 0);
+        ck_assert_int_eq(st, SG_IO);
+        ck_assert_ptr_nonnull(strstr(w->err.msg, "cannot write"));
+        ck_assert_int_eq(entries(w->dir), before);
+    }
+    ck_ok(run(w), w->err);
+    end_world(w);
+}
+END_TEST
+
+START_TEST(too_little_memory_is_said_wherever_it_ends)
+{
+    world *w = make_world();
+    int refused = 0;
+    for (int64_t free = 64;; free += 192) {
+        sg_arena small = unit_arena(256 << 10);
+        ck_assert_ptr_nonnull(sg_arena_alloc_raw(&small, (256 << 10) - free, 1));
+        const sg_status st = sg_prepare(&w->o, NULL, &small, &w->rep, NULL, &w->err);
+        sg_arena_clear(&small);
+        if (!st)
+            break;
+        ck_assert_msg(st == SG_NOMEM, "%s", w->err.msg);
+        ck_assert(!sg_file_exists(w->out));
+        refused++;
+        ck_assert_int_lt(refused, 1000);
+    }
+    ck_assert_int_gt(refused, 50);
+    end_world(w);
+}
+END_TEST
+
+START_TEST(a_stop_is_heeded)
+{
+    world *w = make_world();
+    atomic_bool stop = true;
+    const sg_run halted = {.stop = &stop};
+    ck_assert_int_eq(sg_prepare(&w->o, &halted, &w->a, &w->rep, NULL, &w->err), SG_CANCELLED);
+    ck_assert(!sg_file_exists(w->out));
+    end_world(w);
+}
+END_TEST
+
 START_TEST(the_flow_adds_up)
 {
     world *w = make_world();
@@ -439,4 +507,4 @@ UNIT_MAIN("prepare", every_variant_meets_its_fate_and_every_effect_speaks_of_a1,
           the_same_seed_gives_the_same_bytes, lists_and_sex_decide_who_is_in,
           people_with_many_missing_genotypes_leave_before_variants_do, what_is_wrong_is_said_and_nothing_is_left_behind,
           a_build_that_differs_is_noticed_and_positions_are_not_trusted, files_of_two_runs_cannot_be_mixed,
-          the_flow_adds_up)
+          a_full_disk_leaves_nothing, too_little_memory_is_said_wherever_it_ends, a_stop_is_heeded, the_flow_adds_up)
