@@ -67,11 +67,17 @@ static int find(char *const *header, int n, const char *name, size_t len, bool e
     return found;
 }
 
+/* The names of a header, for a message. A line in which no name is known is no header but perhaps a row of people,
+ * given by mistake: it is not repeated. */
 static void list_header(char *const *header, int n, char *out, size_t size)
 {
     size_t used = 0;
-    out[0] = '\0';
-    for (int i = 0; i < n && used + 1 < size; i++) {
+    bool known = false;
+    for (int r = 0; r < SG_N_SUM_ROLE; r++)
+        for (int k = 0; k < NAME_MAX_N && usual[r][k]; k++)
+            known |= find(header, n, usual[r][k], strlen(usual[r][k]), false) != -1;
+    (void)snprintf(out, size, "%s", known ? "" : "no name that is known");
+    for (int i = 0; known && i < n && used + 1 < size; i++) {
         const int w = snprintf(out + used, size - used, "%s%.32s", i ? " " : "", header[i]);
         used = w < 0 ? used : used + (size_t)w;
     }

@@ -190,14 +190,14 @@ static sg_status split_row(const sg_text *t, char *line, int64_t i, sg_dataset *
     if (n != 4)
         return sg_fail(err, SG_FORMAT, "%s line %lld: %d columns, want 4", t->name, (long long)t->line, n);
     if (!sg_text_int(f[2], &label) || label < 0 || label >= ds->n_label)
-        return sg_fail(err, SG_FORMAT, "%s line %lld: label \"%.20s\", want 0 to %d", t->name, (long long)t->line, f[2],
-                       ds->n_label - 1);
+        return sg_fail(err, SG_FORMAT, "%s line %lld: the label is not a number of 0 to %d", t->name,
+                       (long long)t->line, ds->n_label - 1);
     int role = 0;
     while (role < SG_N_ROLE && strcmp(f[3], sg_role_name((sg_role)role)) != 0)
         role++;
     if (role == SG_N_ROLE)
-        return sg_fail(err, SG_FORMAT, "%s line %lld: role \"%.20s\", want train, val or test", t->name,
-                       (long long)t->line, f[3]);
+        return sg_fail(err, SG_FORMAT, "%s line %lld: the role is none of train, val and test", t->name,
+                       (long long)t->line);
     ds->label[i] = (int8_t)label;
     ds->role[i] = (uint8_t)role;
     return SG_OK;

@@ -182,6 +182,9 @@ static const struct {
     {"SNP A1 BETA\n", NULL, SG_FORMAT,
      "x: no column for the p-value (p or log10p; or se, to compute it) found; name it with --col. The header has: SNP "
      "A1 BETA"},
+    {"F1 SECRET 0 0 1 -9\n", NULL, SG_FORMAT,
+     "x: no column for the variant (id, or chrom and pos) found; name it with --col. The header has: no name that is "
+     "known"},
     {"SNP A1 BETA P P\n", NULL, SG_FORMAT, "x: two columns called \"P\""},
     {"SNP A1 BETA P\n", "p=Q", SG_MISMATCH, "x has no column \"Q\"; it has: SNP A1 BETA P"},
     {"SNP A1 BETA P\n", "pp=P", SG_LIMIT,
