@@ -75,9 +75,9 @@ static sg_status print_table(const sg_verdict *v, const sg_buf *text, sg_err *er
         return sg_fail(err, SG_INTERNAL, "the verdict is not JSON: %s", e.text);
     (void)printf("  %-24s %-9s %10s  %-22s %8s  %s\n", "check", "status", "estimate", "95 % interval", "limit",
                  "rows / compared with");
-    size_t i;
-    json_t *c;
-    json_array_foreach(json_object_get(root, "checks"), i, c) print_check(c);
+    const json_t *checks = json_object_get(root, "checks");
+    for (size_t i = 0; i < json_array_size(checks); i++)
+        print_check(json_array_get(checks, i));
     json_decref(root);
     const char *reason = sg_verdict_reason(v);
     (void)printf("\n%s", sg_outcome_name(sg_verdict_outcome(v)));
