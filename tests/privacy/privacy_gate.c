@@ -254,6 +254,118 @@ START_TEST(members_are_train_and_strangers_are_test_and_val_is_neither)
 }
 END_TEST
 
+/* Evidence by hand: n1 members and n0 strangers of one label, whose scores give exactly this AUC (uniform scores, those
+ * of the members moved). */
+static sg_evidence evidence_of_auc(double auc, int64_t n1, int64_t n0, sg_arena *a)
+{
+    sg_reference *ref = SG_NEW(a, sg_reference, 1);
+    ref->people[SG_ROLE_TRAIN].n_sample = n1;
+    ref->people[SG_ROLE_TEST].n_sample = n0;
+    ref->label[SG_ROLE_TRAIN] = SG_NEW(a, int8_t, n1);
+    ref->label[SG_ROLE_TEST] = SG_NEW(a, int8_t, n0);
+    sg_evidence e = {.ref = ref, .n_t = n1, .n_h = n0};
+    e.train_min = SG_NEW(a, int32_t, n1);
+    e.test_min = SG_NEW(a, int32_t, n0);
+    const double move = 1 - sqrt(2 * (1 - auc));
+    for (int64_t i = 0; i < n1; i++)
+        e.train_min[i] = (int32_t)(1e6 * (1 - move + ((double)i + 0.5) / (double)n1));
+    for (int64_t i = 0; i < n0; i++)
+        e.test_min[i] = (int32_t)(1e6 * (1 + ((double)i + 0.5) / (double)n0));
+    return e;
+}
+
+START_TEST(the_membership_rule_stands_where_it_says)
+{
+    static const struct {
+        double auc;
+        int64_t n1, n0;
+        sg_outcome status;
+        const char *reason;
+    } rule[] = {
+        {0.50, 2000, 2000, SG_OUTCOME_PASS, ""},
+        {0.57, 2000, 2000, SG_OUTCOME_PASS, ""}, /* above chance, and surely below the limit */
+        {0.59, 2000, 2000, SG_OUTCOME_WITHHOLD, "membership_uncertain"},
+        {0.61, 2000, 2000, SG_OUTCOME_WITHHOLD, "membership_uncertain"},
+        {0.63, 2000, 2000, SG_OUTCOME_FAIL, "membership_leak"},
+        {0.55, 400, 100, SG_OUTCOME_PASS, ""}, /* few: not above chance */
+        {0.58, 400, 100, SG_OUTCOME_WITHHOLD, "membership_uncertain"},
+        {0.75, 400, 100, SG_OUTCOME_FAIL, "membership_leak"},
+        {0.57, 60, 50, SG_OUTCOME_PASS, ""},
+        {0.605, 60, 50, SG_OUTCOME_WITHHOLD, "membership_uncertain"}, /* not above chance, but above the limit */
+        {0.95, 60, 50, SG_OUTCOME_FAIL, "membership_leak"},
+        {0.95, 60, 49, SG_OUTCOME_WITHHOLD, "too_few_reference"},
+    };
+    sg_arena a = unit_arena(1 << 24);
+    const sg_policy p = sg_policy_default();
+    sg_err err = {0};
+    for (size_t i = 0; i < sizeof rule / sizeof *rule; i++) {
+        const sg_evidence e = evidence_of_auc(rule[i].auc, rule[i].n1, rule[i].n0, &a);
+        sg_findings *f = SG_NEW(&a, sg_findings, 1);
+        ck_ok(sg_check_membership(&e, &p, &a, f, &err), err);
+        ck_assert_int_eq(f->n, 1);
+        const sg_finding *x = &f->list[0];
+        if (rule[i].n0 >= p.min_reference)
+            ck_assert_double_eq_tol(x->measured.estimate, rule[i].auc, 0.002);
+        ck_assert_msg(x->decided.status == rule[i].status && !strcmp(x->decided.reason, rule[i].reason),
+                      "AUC %g of %lld and %lld: %s %s", rule[i].auc, (long long)rule[i].n1, (long long)rule[i].n0,
+                      sg_outcome_name(x->decided.status), x->decided.reason);
+    }
+    sg_arena_clear(&a);
+}
+END_TEST
+
+/* Evidence by hand: hold-out rows 100 +- 5 from TRAIN and VAL, and these cohort rows. */
+static sg_evidence evidence_of_rows(const int32_t (*row)[3], int64_t n, sg_arena *a)
+{
+    sg_evidence e = {.n_s = 50, .n_h = 60, .n_t = 100, .n_v = 100, .n_snp = 256};
+    e.to_train = SG_NEW(a, sg_near, e.n_s);
+    e.to_val = SG_NEW(a, sg_near, e.n_s);
+    e.hold_train = SG_NEW(a, sg_near, e.n_h);
+    e.hold_val = SG_NEW(a, sg_near, e.n_h);
+    for (int64_t i = 0; i < e.n_h; i++) {
+        e.hold_train[i] = (sg_near){{0, 1}, {(int32_t)(95 + i % 11), 110}};
+        e.hold_val[i] = (sg_near){{0, 1}, {(int32_t)(95 + 3 * i % 11), 110}};
+    }
+    for (int64_t i = 0; i < e.n_s; i++) {
+        e.to_train[i] = (sg_near){{i, i + 1}, {i < n ? row[i][0] : 100, i < n ? row[i][1] : 101}};
+        e.to_val[i] = (sg_near){{0, 1}, {i < n ? row[i][2] : 100, 110}};
+    }
+    return e;
+}
+
+/* Rows: nearest TRAIN, second nearest TRAIN, nearest VAL. */
+START_TEST(the_near_copy_rule_stands_where_it_says)
+{
+    static const int32_t far_from_all[2][3] = {{180, 181, 185}, {70, 71, 72}}; /* unusual people, no copies */
+    static const int32_t unconfirmed[2][3] = {{90, 91, 180}, {91, 92, 181}};
+    static const int32_t alone[1][3] = {{90, 120, 180}}, near[1][3] = {{20, 21, 110}}, twice[1][3] = {{0, 0, 110}};
+    const struct {
+        const int32_t (*row)[3];
+        int64_t n;
+        sg_outcome status;
+        double flagged, confirmed;
+    } rule[] = {
+        {far_from_all, 2, SG_OUTCOME_PASS, 0, 0}, {unconfirmed, 1, SG_OUTCOME_WITHHOLD, 1, 0},
+        {unconfirmed, 2, SG_OUTCOME_FAIL, 2, 0},  {alone, 1, SG_OUTCOME_FAIL, 1, 1},
+        {near, 1, SG_OUTCOME_FAIL, 1, 1},         {twice, 1, SG_OUTCOME_FAIL, 1, 1},
+    };
+    sg_arena a = unit_arena(1 << 24);
+    const sg_policy p = sg_policy_default();
+    sg_err err = {0};
+    for (size_t i = 0; i < sizeof rule / sizeof *rule; i++) {
+        const sg_evidence e = evidence_of_rows(rule[i].row, rule[i].n, &a);
+        sg_findings *f = SG_NEW(&a, sg_findings, 1);
+        ck_ok(sg_check_near_copy(&e, &p, &a, f, &err), err);
+        ck_assert_int_eq(f->n, 1);
+        ck_assert_str_eq(f->list[0].measured.fact[0].name, "flagged");
+        ck_assert_double_eq(f->list[0].measured.fact[0].value, rule[i].flagged);
+        ck_assert_double_eq(f->list[0].measured.fact[1].value, rule[i].confirmed);
+        ck_assert_int_eq(f->list[0].decided.status, rule[i].status);
+    }
+    sg_arena_clear(&a);
+}
+END_TEST
+
 static sg_status breaks(const sg_evidence *e, const sg_policy *p, sg_arena *a, sg_findings *out, sg_err *err)
 {
     (void)e, (void)p, (void)a, (void)out;
@@ -377,6 +489,7 @@ UNIT_MAIN("gate", an_honest_cohort_passes_and_every_check_says_so, one_verbatim_
           a_copy_of_somebody_who_is_twice_in_train_is_caught_too, too_few_people_on_either_side_never_pass,
           without_validation_people_the_plain_distance_still_catches_copies,
           missing_genotypes_strange_labels_and_strange_limits_are_withheld, scores_that_say_nothing_are_withheld,
+          the_membership_rule_stands_where_it_says, the_near_copy_rule_stands_where_it_says,
           members_are_train_and_strangers_are_test_and_val_is_neither, a_check_that_breaks_or_says_nothing_withholds,
           the_worst_finding_decides_and_none_is_lost, a_stop_or_another_panel_leaves_no_verdict,
           any_number_of_threads_gives_the_same_verdict)
