@@ -9,33 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What the gate's reason codes mean, for people. */
-static const struct {
-    const char *code, *words;
-} meaning[] = {
-    {"identical_match", "somebody in the cohort is, genotype for genotype, a person the model was made with"},
-    {"panel_too_coarse", "the panel has too few SNPs to tell people apart: the hold-out has exact matches as well"},
-    {"near_copy", "somebody in the cohort is far nearer to a training person than strangers are"},
-    {"too_close", "the cohort is near to training people more often than the hold-out is"},
-    {"membership_leak", "the cohort tells who was in the training data"},
-    {"membership_uncertain", "whether the cohort tells who was in the training data cannot be ruled out"},
-    {"too_few_reference", "there are too few training or hold-out people (or too few of one label) to judge by"},
-    {"empty_cohort", "nobody is in the cohort"},
-    {"missing_genotypes", "the cohort has missing genotypes; a released cohort has none"},
-    {"reference_incomplete", "the reference people have missing genotypes or unknown labels"},
-    {"bad_label", "a label of the cohort is unknown"},
-    {"policy_invalid", "a limit of the policy is out of range"},
-    {"check_failed", "a check could not be carried out"},
-};
-
-static const char *words_of(const char *reason)
-{
-    for (size_t i = 0; i < sizeof meaning / sizeof *meaning; i++)
-        if (!strcmp(meaning[i].code, reason))
-            return meaning[i].words;
-    return reason;
-}
-
 static double number(const json_t *check, const char *name)
 {
     const json_t *x = json_object_get(check, name);
@@ -82,7 +55,7 @@ static sg_status print_table(const sg_verdict *v, const sg_buf *text, sg_err *er
     const char *reason = sg_verdict_reason(v);
     (void)printf("\n%s", sg_outcome_name(sg_verdict_outcome(v)));
     if (*reason)
-        (void)printf(" (%s): %s", reason, words_of(reason));
+        (void)printf(" (%s): %s", reason, sg_reason_words(reason));
     (void)printf("\n");
     return SG_OK;
 }

@@ -1,10 +1,10 @@
 /* privacy.h - the release gate: attack a cohort with the real people as reference, return a verdict.
  *
- * Shape:   cohort [n_s, n_snp], reference train/val/test; a verdict is one outcome, a list of measurements, and the
- * digest of exactly the genotypes and labels that were judged. Units:   distances in mismatching genotypes (Hamming);
- * probabilities 0..1. Owner:   sg_verdict_free. A verdict can be made by this folder ONLY (the struct is private):
- * server/release demands one. Threads: uses run->pool. Not here: what a requester may see of it (server/), sealing of
- * the reference (model/).
+ * Shape:   cohort [n_s, n_snp], reference train/val/test; a verdict is one outcome, a reason, the numbers of every
+ * check as JSON, and the digest of exactly the genotypes and labels that were judged. Units:   distances in mismatching
+ * genotypes (Hamming); probabilities 0..1. Owner:   sg_verdict_free. A verdict can be made by this folder ONLY (the
+ * struct is private): server/release demands one. Threads: uses run->pool; the same bytes for any number of threads.
+ * Not here: what a requester may see of it (server/), sealing of the reference (model/).
  *
  * Rule: whatever goes wrong - a check that fails to run, returns NaN, lacks data - the outcome is WITHHOLD, never PASS.
  */
@@ -23,6 +23,26 @@ typedef enum sg_outcome {
         SG_N_OUTCOME
 } sg_outcome;
 const char *sg_outcome_name(sg_outcome o);
+
+/* Why a cohort is not released: the code a requester may see, and what it means. The numbers behind it are for the
+ * data's steward alone. */
+#define SG_REASON_LIST(X)                                                                                              \
+    X(identical_match, "somebody in the cohort is, genotype for genotype, a person the model was made with")           \
+    X(panel_too_coarse, "the panel has too few SNPs to tell people apart: the hold-out has exact matches as well")     \
+    X(near_copy, "somebody in the cohort is far nearer to a training person than strangers are")                       \
+    X(too_close, "the cohort is near to training people more often than the hold-out is")                              \
+    X(membership_leak, "the cohort tells who was in the training data")                                                \
+    X(membership_uncertain, "that the cohort tells who was in the training data cannot be ruled out")                  \
+    X(too_few_reference, "there are too few training or hold-out people, or too few of one label, to judge by")        \
+    X(empty_cohort, "nobody is in the cohort")                                                                         \
+    X(missing_genotypes, "the cohort has missing genotypes; a released cohort has none")                               \
+    X(reference_incomplete, "the reference people have missing genotypes or unknown labels")                           \
+    X(bad_label, "a label of the cohort is unknown")                                                                   \
+    X(policy_invalid, "a limit of the policy is out of range")                                                         \
+    X(check_failed, "a check could not be carried out")
+
+/* The sentence of a code, NULL for a code that is not in the list. */
+const char *sg_reason_words(const char *code);
 
 typedef struct sg_verdict sg_verdict;
 

@@ -20,6 +20,16 @@ struct sg_verdict {
     sg_buf json;
 };
 
+const char *sg_reason_words(const char *code)
+{
+#define X(name, words)                                                                                                 \
+    if (!strcmp(code, #name))                                                                                          \
+        return words;
+    SG_REASON_LIST(X)
+#undef X
+    return NULL;
+}
+
 static const char gate_version[] = "1";
 
 /* JSON has no NaN. */
@@ -86,7 +96,8 @@ sg_status sg_verdict_make(const sg_findings *f, const sg_evidence *e, const sg_p
     if (!v)
         return sg_fail(err, SG_NOMEM, "no memory for a verdict");
     const sg_decision d = sg_findings_combine(f);
-    assert(strlen(d.reason) < REASON && (d.status == SG_OUTCOME_PASS) == (d.reason[0] == '\0'));
+    assert(d.status == SG_OUTCOME_PASS ? d.reason[0] == '\0' : sg_reason_words(d.reason) != NULL);
+    assert(strlen(d.reason) < REASON);
     v->outcome = d.status;
     v->subject = *subject;
     memcpy(v->reason, d.reason, strlen(d.reason) + 1);

@@ -147,6 +147,18 @@ START_TEST(the_json_lists_every_check_with_its_numbers)
 }
 END_TEST
 
+START_TEST(every_reason_has_a_sentence_and_fits_its_place)
+{
+#define X(name, words)                                                                                                 \
+    ck_assert_str_eq(sg_reason_words(#name), words);                                                                   \
+    ck_assert_uint_lt(strlen(#name), 40);
+    SG_REASON_LIST(X)
+#undef X
+    ck_assert_ptr_null(sg_reason_words(""));
+    ck_assert_ptr_null(sg_reason_words("because"));
+}
+END_TEST
+
 static sg_status load_policy(const char *text, sg_policy *p, sg_err *err)
 {
     char dir[UNIT_PATH], path[UNIT_PATH];
@@ -190,4 +202,5 @@ END_TEST
 
 UNIT_MAIN("verdict", the_digest_covers_every_genotype_every_label_the_order_and_the_sizes,
           a_sealed_verdict_comes_back_whole, no_byte_of_a_sealed_verdict_can_be_changed_and_none_can_be_missing,
-          the_json_lists_every_check_with_its_numbers, limits_are_read_by_name_and_wrong_ones_are_refused_by_name)
+          the_json_lists_every_check_with_its_numbers, every_reason_has_a_sentence_and_fits_its_place,
+          limits_are_read_by_name_and_wrong_ones_are_refused_by_name)
