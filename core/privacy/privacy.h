@@ -1,9 +1,11 @@
 /* privacy.h - the release gate: attack a cohort with the real people as reference, return a verdict.
  *
- * Shape:   cohort [n_s, n_snp], reference train/val/test; a verdict is one outcome, a reason, the numbers of every
- * check as JSON, and the digest of exactly the genotypes and labels that were judged. Units:   distances in mismatching
- * genotypes (Hamming); probabilities 0..1. Owner:   sg_verdict_free. A verdict can be made by this folder ONLY (the
- * struct is private): server/release demands one. Threads: uses run->pool; the same bytes for any number of threads.
+ * Shape:   cohort [n_s, n_snp], reference train/val/test; a verdict is one outcome, a reason, the
+ *          numbers of every check as JSON, and the digest of exactly the genotypes and labels judged.
+ * Units:   distances in mismatching genotypes (Hamming); probabilities 0..1.
+ * Owner:   sg_verdict_free. A verdict can be made by this folder ONLY (the struct is private):
+ *          server/release demands one.
+ * Threads: uses run->pool; the same bytes for any number of threads.
  * Not here: what a requester may see of it (server/), sealing of the reference (model/).
  *
  * Rule: whatever goes wrong - a check that fails to run, returns NaN, lacks data - the outcome is WITHHOLD, never PASS.
@@ -46,12 +48,17 @@ const char *sg_reason_words(const char *code);
 
 typedef struct sg_verdict sg_verdict;
 
-/* The limits: field, type, default, smallest and largest value. Why these numbers: tests/privacy/privacy_rates.c
- * measures them, and the head of each check's file. mia_auc_max          the 95 % interval of the membership AUC must
- * end below this (check_membership.c has the rule for few people) dcr_quantile         a row is close when it is nearer
- * to TRAIN than this share of the hold-out is dcr_excess_max       how many times as often as the hold-out the cohort
- * may be that close near_copy_alarms     false near-copy alarms per cohort the threshold is set for min_reference fewer
- * people in TRAIN or TEST: nothing can be said, withhold min_reference_label  the same within one label */
+/* The limits: field, type, default, smallest and largest value. Why these numbers: the head of each
+ * check's file says it, tests/privacy/privacy_rates.c measures it.
+ *
+ *   mia_auc_max          the 95 % interval of the membership AUC must end below this; for few people
+ *                        see check_membership.c
+ *   dcr_quantile         a row is close when it is nearer to TRAIN than this share of the hold-out
+ *   dcr_excess_max       how many times as often as the hold-out the cohort may be that close
+ *   near_copy_alarms     false near-copy alarms per cohort that the threshold is set for
+ *   min_reference        fewer people than this in TRAIN or TEST: nothing can be said, withhold
+ *   min_reference_label  the same within one label
+ */
 #define SG_POLICY_LIST(X)                                                                                              \
     X(mia_auc_max, double, 0.60, 0.5, 1)                                                                               \
     X(dcr_quantile, double, 0.05, 0.001, 0.5)                                                                          \
