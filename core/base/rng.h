@@ -1,9 +1,12 @@
 /* rng.h - random numbers that depend on WHO they are for, not on when they were drawn.
  *
- * Shape:   a stream is a key (seed, purpose) and a counter (person, step, block); Philox4x32-10 turns counters into
- * bits. Units:   - Owner:   an sg_rng is a small value; copy it freely. Threads: a stream belongs to one thread; two
- * threads make two streams with different (person, step). Not here: cryptographic randomness (crypto/random). Source:
- * Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
+ * Shape:   a stream is a key (seed, purpose) and a counter (person, step, block); Philox4x32-10 turns
+ *          counters into bits.
+ * Units:   -
+ * Owner:   an sg_rng is a small value; copy it freely.
+ * Threads: a stream belongs to one thread; two threads make two streams with different (person, step).
+ * Not here: cryptographic randomness (crypto.h).
+ * Source:  Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
  *
  * Because person i's stream does not know about person i-1, the same seed gives the same person for any batch size,
  * any number of threads and any cohort size.
