@@ -249,12 +249,13 @@ static sg_status import(const import_args *i, sg_cli *cli, sg_arena *a, sg_err *
     SG_TRY(read_config(i->config, &d, &r.plan, err));
     SG_TRY(load_networks(i, &r, a, err));
     const int64_t D = r.plan.unet.z_channels * r.plan.unet.latent_len;
-    r.latent_mean = SG_NEW(a, float, D);
-    r.latent_std = SG_NEW(a, float, D);
-    if (!r.latent_mean || !r.latent_std)
+    float *mean = SG_NEW(a, float, D), *std = SG_NEW(a, float, D);
+    if (!mean || !std)
         return sg_arena_full(a, "the latents' scale", err);
     for (int64_t k = 0; k < D; k++)
-        r.latent_std[k] = 1;
+        std[k] = 1;
+    r.space = (sg_latent_space){
+        .z = r.plan.unet.z_channels, .T = r.plan.unet.latent_len, .n_label = d.n_label, .mean = mean, .std = std};
     sg_card card;
     SG_TRY(sg_bundle_card(i->id, i->out, &d, &card, err));
     card.vae = r.plan.vae;

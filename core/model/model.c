@@ -104,6 +104,15 @@ static sg_status read_weights(sg_model *m, const sg_safetensors *s, sg_err *err)
     for (int64_t i = 0; i < z * T; i++)
         if (!(m->latent_std[i] > 0))
             return sg_fail(err, SG_LIMIT, "model.safetensors: snpgen.latent_std holds a number that is not positive");
+    const int64_t D = z * T;
+    if (sg_safetensors_find(s, "snpgen.label_shift"))
+        SG_TRY(read_plane(s, "snpgen.label_shift", m->card.n_label, D, &m->arena, &m->label_shift, err));
+    if (sg_safetensors_find(s, "snpgen.latent_mix"))
+        SG_TRY(read_plane(s, "snpgen.latent_mix", D, D, &m->arena, &m->latent_mix, err));
+    for (int64_t i = 0; m->latent_mix && i < D; i++)
+        if (!(m->latent_mix[i * D + i] > 0))
+            return sg_fail(err, SG_LIMIT, "model.safetensors: snpgen.latent_mix has a diagonal that is not positive");
+    m->space = (sg_latent_space){z, T, m->card.n_label, m->latent_mean, m->latent_std, m->label_shift, m->latent_mix};
     if (sg_safetensors_find(s, "snpgen.logit_offset"))
         SG_TRY(read_plane(s, "snpgen.logit_offset", m->card.vae.n_snp, 3, &m->arena, &m->logit_offset, err));
     return SG_OK;

@@ -1,7 +1,8 @@
 /* model.h - the bundle: a folder that holds everything needed to make people and to check them.
  *
  * Shape:   model.safetensors  published names (EMA weights) plus snpgen.latent_mean, snpgen.latent_std [z, T] and, when
- *                             calibrated, snpgen.logit_offset [n_snp, 3]
+ *                             calibrated, snpgen.logit_offset [n_snp, 3]; optional snpgen.label_shift [n_label, z T]
+ *                             and snpgen.latent_mix [z T, z T] (diffusion/space.h)
  *          card.json          what it is (below)
  *          panel.tsv          panel/panel.h
  *          reference.enc      members and non-members, sealed; read by sg_reference_open alone
@@ -14,6 +15,7 @@
 #define SG_MODEL_MODEL_H
 
 #include "diffusion/solver.h"
+#include "diffusion/space.h"
 #include "panel/panel.h"
 #include "vae/vae.h"
 
@@ -60,7 +62,9 @@ typedef struct sg_model {
     sg_vae *vae;
     sg_unet *unet;
     sg_schedule schedule;
-    float *latent_mean, *latent_std; /* [z, T]: diffusion latent = (z - mean) / std */
+    float *latent_mean, *latent_std; /* [z, T] */
+    float *label_shift, *latent_mix; /* as in diffusion/space.h, or NULL */
+    sg_latent_space space;           /* the four above */
     float *logit_offset;             /* [n_snp, 3] added before decoding, or NULL */
     sg_digest digest;                /* of card.json, which names all others: the model's identity */
     sg_arena arena;
@@ -83,8 +87,8 @@ sg_status sg_reference_from_dataset(const sg_dataset *d, sg_arena *a, sg_referen
 /* Writes a whole bundle into `dir` (must not exist; made under a temporary name and renamed). vae_w, unet_w: EMA
  * weights. The digests and counts of `card` are filled in here. ref is sealed with key. STATE when dir exists. */
 sg_status sg_model_save(const char *dir, sg_card *card, const sg_panel *panel, const float *vae_w, const float *unet_w,
-                        const float *latent_mean, const float *latent_std, const float *logit_offset,
-                        const sg_reference *ref, const uint8_t key[SG_KEY_BYTES], sg_err *err) SG_MUST_USE;
+                        const sg_latent_space *space, const float *logit_offset, const sg_reference *ref,
+                        const uint8_t key[SG_KEY_BYTES], sg_err *err) SG_MUST_USE;
 
 /* Opens reference.enc of the bundle in dir into arena a (which is excluded from core dumps). PRIVACY when the key is
  * wrong or a byte was changed; MISMATCH when it belongs to another bundle. Called by the worker and by `snpgen check`

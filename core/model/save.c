@@ -16,7 +16,9 @@
 typedef struct bundle {
     sg_card *card;
     const sg_panel *panel;
-    const float *vae_w, *unet_w, *latent_mean, *latent_std, *logit_offset;
+    const float *vae_w, *unet_w;
+    const sg_latent_space *space;
+    const float *logit_offset;
     const sg_reference *ref;
     const uint8_t *key;
 } bundle;
@@ -30,20 +32,25 @@ static sg_status path_of(char out[PATH_MAX], const char *dir, const char *name, 
 static sg_status write_tensors(const char *path, const bundle *b, const sg_params *v, const sg_params *u, sg_err *err)
 {
     const sg_card *c = b->card;
-    const int64_t z = c->vae.z_channels, T = sg_vae_latent_len(&c->vae), extra = b->logit_offset ? 3 : 2;
-    const int64_t n = v->n_param + u->n_param + extra;
+    const int64_t z = c->vae.z_channels, T = sg_vae_latent_len(&c->vae), D = z * T;
+    const int64_t n = v->n_param + u->n_param + 5;
     sg_to_store *list = calloc((size_t)n, sizeof *list);
     if (!list)
         return sg_fail(err, SG_NOMEM, "no memory for a list of tensors");
     sg_params_to_store(v, b->vae_w, list);
     sg_params_to_store(u, b->unet_w, list + v->n_param);
     sg_to_store *own = list + v->n_param + u->n_param;
-    own[0] = (sg_to_store){"snpgen.latent_mean", SG_DTYPE_F32, 2, {z, T}, b->latent_mean};
-    own[1] = (sg_to_store){"snpgen.latent_std", SG_DTYPE_F32, 2, {z, T}, b->latent_std};
+    int64_t k = 0;
+    own[k++] = (sg_to_store){"snpgen.latent_mean", SG_DTYPE_F32, 2, {z, T}, b->space->mean};
+    own[k++] = (sg_to_store){"snpgen.latent_std", SG_DTYPE_F32, 2, {z, T}, b->space->std};
     if (b->logit_offset)
-        own[2] = (sg_to_store){"snpgen.logit_offset", SG_DTYPE_F32, 2, {c->vae.n_snp, 3}, b->logit_offset};
+        own[k++] = (sg_to_store){"snpgen.logit_offset", SG_DTYPE_F32, 2, {c->vae.n_snp, 3}, b->logit_offset};
+    if (b->space->shift)
+        own[k++] = (sg_to_store){"snpgen.label_shift", SG_DTYPE_F32, 2, {c->n_label, D}, b->space->shift};
+    if (b->space->mix)
+        own[k++] = (sg_to_store){"snpgen.latent_mix", SG_DTYPE_F32, 2, {D, D}, b->space->mix};
     const char *const meta[] = {"format", "pt"}; /* no name: the same weights are the same bytes */
-    const sg_status st = sg_safetensors_write(path, 0644, list, n, meta, 1, err);
+    const sg_status st = sg_safetensors_write(path, 0644, list, v->n_param + u->n_param + k, meta, 1, err);
     free(list);
     return st;
 }
@@ -107,9 +114,15 @@ static sg_status check_latents(const bundle *b, sg_err *err)
 {
     const int64_t n = b->card->vae.z_channels * sg_vae_latent_len(&b->card->vae);
     for (int64_t i = 0; i < n; i++)
-        if (!isfinite(b->latent_mean[i]) || !isfinite(b->latent_std[i]) || !(b->latent_std[i] > 0))
+        if (!isfinite(b->space->mean[i]) || !isfinite(b->space->std[i]) || !(b->space->std[i] > 0))
             return sg_fail(err, SG_LIMIT, "latent dimension %lld: mean %g, standard deviation %g, want finite and > 0",
-                           (long long)i, (double)b->latent_mean[i], (double)b->latent_std[i]);
+                           (long long)i, (double)b->space->mean[i], (double)b->space->std[i]);
+    for (int64_t i = 0; b->space->shift && i < n * b->card->n_label; i++)
+        if (!isfinite(b->space->shift[i]))
+            return sg_fail(err, SG_LIMIT, "the latents' label shift is not finite");
+    for (int64_t i = 0; b->space->mix && i < n * n; i++)
+        if (!isfinite(b->space->mix[i]))
+            return sg_fail(err, SG_LIMIT, "the latents' mixing matrix is not finite");
     for (int64_t i = 0; b->logit_offset && i < 3 * b->card->vae.n_snp; i++)
         if (!isfinite(b->logit_offset[i]))
             return sg_fail(err, SG_LIMIT, "logit offset of SNP %lld is not finite", (long long)(i / 3));
@@ -152,10 +165,10 @@ static sg_status publish(const char *temp, const char *dir, sg_err *err)
 }
 
 sg_status sg_model_save(const char *dir, sg_card *card, const sg_panel *panel, const float *vae_w, const float *unet_w,
-                        const float *latent_mean, const float *latent_std, const float *logit_offset,
-                        const sg_reference *ref, const uint8_t key[SG_KEY_BYTES], sg_err *err)
+                        const sg_latent_space *space, const float *logit_offset, const sg_reference *ref,
+                        const uint8_t key[SG_KEY_BYTES], sg_err *err)
 {
-    const bundle b = {card, panel, vae_w, unet_w, latent_mean, latent_std, logit_offset, ref, key};
+    const bundle b = {card, panel, vae_w, unet_w, space, logit_offset, ref, key};
     char name[PATH_MAX], temp[PATH_MAX];
     size_t n = strlen(dir);
     while (n > 1 && dir[n - 1] == '/')

@@ -66,9 +66,11 @@ static sg_status make_latents(const sg_work *w, int64_t lo, int64_t hi, int64_t 
         sg_rng_fill_normal(&r, x + s * w->D, w->D);
     }
     SG_TRY(sg_solve(m->unet, &m->schedule, &q->how.solve, CHUNK, label, &w->quiet, a, x, err));
+    float *scratch = SG_NEW_RAW(a, float, w->D);
+    if (!scratch)
+        return sg_arena_full(a, "a chunk of people", err);
     for (int64_t s = 0; s < CHUNK; s++)
-        for (int64_t d = 0; d < w->D; d++)
-            x[s * w->D + d] = x[s * w->D + d] * m->latent_std[d] + m->latent_mean[d];
+        sg_latent_from_diffusion(&m->space, label[s], x + s * w->D, scratch);
     return SG_OK;
 }
 
@@ -209,7 +211,7 @@ static sg_status run_chunks(sg_work *w, size_t bytes, sg_err *err)
 static size_t decode_bytes(const sg_model *m)
 {
     const size_t L = (size_t)m->card.vae.seq_len, D = (size_t)(m->card.unet.z_channels * m->card.unet.latent_len);
-    return sg_vae_infer_bytes(m->vae, CHUNK) + CHUNK * (13 * L + 12 * D) + ((size_t)1 << 16);
+    return sg_vae_infer_bytes(m->vae, CHUNK) + CHUNK * (13 * L + 16 * D) + ((size_t)1 << 16);
 }
 
 static void set_sizes(sg_work *w, const sg_model *m)

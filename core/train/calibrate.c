@@ -53,7 +53,8 @@ static sg_status generate_chunk(void *ctx, int64_t first, int64_t n, sg_arena *a
     const sg_trainer *t = c->t;
     const int64_t D = t->plan.unet.z_channels * t->plan.unet.latent_len, L = t->plan.vae.seq_len;
     float *x = SG_NEW_RAW(a, float, n *D), *logit = SG_NEW_RAW(a, float, n *L * 3);
-    if (!x || !logit)
+    float *scratch = SG_NEW_RAW(a, float, D);
+    if (!x || !logit || !scratch)
         return sg_arena_full(a, "people to calibrate with", err);
     for (int64_t i = 0; i < n; i++) {
         sg_rng r =
@@ -61,8 +62,8 @@ static sg_status generate_chunk(void *ctx, int64_t first, int64_t n, sg_arena *a
         sg_rng_fill_normal(&r, x + i * D, D);
     }
     SG_TRY(sg_solve(t->unet, &t->schedule, &t->plan.solve, n, c->label + first, &c->quiet, a, x, err));
-    for (int64_t i = 0; i < n * D; i++)
-        x[i] = x[i] * t->state.latent_std[i % D] + t->state.latent_mean[i % D];
+    for (int64_t i = 0; i < n; i++)
+        sg_latent_from_diffusion(&t->space, c->label[first + i], x + i * D, scratch);
     SG_TRY(sg_vae_decode(t->vae, n, x, a, logit, err));
     for (int64_t i = 0; i < n; i++)
         for (int64_t l = 0; l < t->plan.vae.n_snp; l++)
@@ -191,7 +192,7 @@ sg_status sg_train_calibrate(sg_trainer *t, sg_err *err)
     const int64_t chunk = t->o->chunk, L = t->plan.vae.seq_len;
     const int64_t D = t->plan.unet.z_channels * t->plan.unet.latent_len;
     const size_t bytes = sg_solve_bytes(t->unet, chunk) + sg_vae_infer_bytes(t->vae, chunk) +
-                         (size_t)(chunk * (12 * L + 4 * D)) + ((size_t)1 << 16);
+                         (size_t)(chunk * (12 * L + 4 * D) + 4 * D) + ((size_t)1 << 16);
     sg_crew crew;
     SG_TRY(sg_crew_init(&crew, t->run, t->o->lanes, chunk, 0, bytes, t->a, err));
     crew.stage = "calibrate";

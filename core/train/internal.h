@@ -73,7 +73,9 @@ typedef struct sg_train_state {
     json_t *curves;    /* {"vae":[...],"diffusion":[...]} */
     sg_fit vae, unet;
     float *latent_mean, *latent_std;
-    int64_t n_latent; /* z T */
+    float *label_shift, *latent_mix; /* when latents are standardised jointly, else NULL */
+    int64_t n_latent;                /* z T */
+    int64_t n_label;
 } sg_train_state;
 
 sg_status sg_state_save(const char *dir, const sg_train_options *o, const sg_digest *data, const sg_train_state *s,
@@ -105,6 +107,7 @@ typedef struct sg_trainer {
     int64_t *train, *val;     /* person numbers [plan.n_train], [plan.n_val] */
     float *z_mean, *z_logvar; /* [n_train + n_val, z, T] posterior of the trained VAE; stage two only */
     float *logit_offset;      /* [n_snp, 3] */
+    sg_latent_space space;
     int64_t saved_ns, part_ns;
     int64_t started_at; /* steps done when this part of the run began, for the ETA */
     json_t *metrics;
@@ -148,6 +151,9 @@ sg_stage sg_stage_diffusion(sg_trainer *t, sg_crew *crew);
 size_t sg_vae_chunk_bytes(const sg_trainer *t); /* scratch of one worker */
 size_t sg_diffusion_chunk_bytes(const sg_trainer *t);
 sg_status sg_train_latents(sg_trainer *t, sg_err *err) SG_MUST_USE; /* frozen encoder: posterior and its moments */
+
+/* space.c: latent_mean, latent_std, label_shift and latent_mix from z_mean, z_logvar */
+sg_status sg_train_space(sg_trainer *t, sg_err *err) SG_MUST_USE;
 
 /* calibrate.c */
 sg_status sg_train_calibrate(sg_trainer *t, sg_err *err) SG_MUST_USE;

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { JOINT_MAX = 8192 }; /* the mixing matrix has its square */
+
 static const char *const preset_word[SG_N_PRESET] = {
 #define X(name, word) word,
     SG_PRESET_LIST(X)
@@ -117,7 +119,13 @@ static sg_status plan_networks(const sg_train_options *o, const sg_dataset *d, s
     v->seq_len = (d->panel.n_snp + unit - 1) / unit * unit;
     SG_TRY(sg_vae_config_check(v, err));
     u->latent_len = sg_vae_latent_len(v);
-    return sg_unet_config_check(u, err);
+    SG_TRY(sg_unet_config_check(u, err));
+    const int64_t D = u->z_channels * u->latent_len;
+    if (o->standardise == 2 && D > JOINT_MAX)
+        return sg_fail(err, SG_LIMIT,
+                       "--standardise 2 takes up to %d latent numbers per person, these shapes have %lld", JOINT_MAX,
+                       (long long)D);
+    return SG_OK;
 }
 
 int64_t sg_train_epoch_steps(int64_t n_train, int64_t batch)

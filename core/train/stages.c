@@ -220,6 +220,8 @@ sg_status sg_train_latents(sg_trainer *t, sg_err *err)
     sg_crew_clear(&crew);
     if (st)
         return st;
+    if (t->o->standardise == 2)
+        return sg_train_space(t, err);
     if (t->o->standardise)
         latent_moments(t);
     else
@@ -238,10 +240,10 @@ static sg_status diffusion_chunk(void *ctx, int64_t first, int64_t n, sg_arena *
     const sg_stage_batch *b = ctx;
     const sg_trainer *t = b->t;
     const int64_t D = latent_size(t);
-    float *z0 = SG_NEW_RAW(a, float, n *D), *noise = SG_NEW_RAW(a, float, n *D);
+    float *z0 = SG_NEW_RAW(a, float, n *D), *noise = SG_NEW_RAW(a, float, n *D), *scratch = SG_NEW_RAW(a, float, D);
     int32_t *level = SG_NEW_RAW(a, int32_t, n);
     int8_t *label = SG_NEW_RAW(a, int8_t, n);
-    if (!z0 || !noise || !level || !label)
+    if (!z0 || !noise || !scratch || !level || !label)
         return sg_arena_full(a, "a chunk of latents", err);
     for (int64_t i = 0; i < n; i++) {
         const int64_t at = b->list[first + i], person = person_of(t, at);
@@ -250,7 +252,8 @@ static sg_status diffusion_chunk(void *ctx, int64_t first, int64_t n, sg_arena *
         float *z = z0 + i * D;
         sg_rng_fill_normal(&r, z, D);
         for (int64_t d = 0; d < D; d++)
-            z[d] = (mean[d] + expf(0.5f * logvar[d]) * z[d] - t->state.latent_mean[d]) / t->state.latent_std[d];
+            z[d] = mean[d] + expf(0.5f * logvar[d]) * z[d];
+        sg_latent_to_diffusion(&t->space, t->d->label[person], z, scratch);
         sg_rng_fill_normal(&r, noise + i * D, D);
         level[i] = (int32_t)sg_rng_below(&r, SG_N_SIGMA);
         label[i] = sg_rng_uniform(&r) < t->o->label_dropout ? SG_UNCONDITIONAL : t->d->label[person];
@@ -291,7 +294,8 @@ static sg_status load_unet(sg_trainer *t, const float *w, sg_err *err)
 size_t sg_diffusion_chunk_bytes(const sg_trainer *t)
 {
     const int64_t n = t->o->chunk;
-    return sg_unet_train_bytes(t->unet, n) + (size_t)(n * (64 + 16 * latent_size(t))) + ((size_t)1 << 16);
+    return sg_unet_train_bytes(t->unet, n) + (size_t)(n * (64 + 16 * latent_size(t)) + 4 * latent_size(t)) +
+           ((size_t)1 << 16);
 }
 
 sg_stage sg_stage_diffusion(sg_trainer *t, sg_crew *crew)

@@ -34,6 +34,15 @@ static sg_status make_networks(sg_trainer *t, sg_err *err)
     s->n_latent = t->plan.unet.z_channels * t->plan.unet.latent_len;
     s->latent_mean = SG_NEW(t->a, float, s->n_latent);
     s->latent_std = SG_NEW(t->a, float, s->n_latent);
+    s->n_label = t->d->n_label;
+    if (t->o->standardise == 2) {
+        s->label_shift = SG_NEW(t->a, float, s->n_label * s->n_latent);
+        s->latent_mix = SG_NEW(t->a, float, s->n_latent * s->n_latent);
+        if (!s->label_shift || !s->latent_mix)
+            return sg_arena_full(t->a, "the latents' correlations", err);
+    }
+    t->space = (sg_latent_space){t->plan.unet.z_channels, t->plan.unet.latent_len, t->d->n_label, s->latent_mean,
+                                 s->latent_std,           s->label_shift,          s->latent_mix};
     s->curves = json_pack("{s:[], s:[]}", "vae", "diffusion");
     t->metrics = json_object();
     if (!s->latent_mean || !s->latent_std || !s->curves || !t->metrics)
@@ -99,6 +108,8 @@ static sg_status measure(sg_trainer *t, sg_train_estimate *e, sg_err *err)
         return sg_arena_full(t->a, "the latents", err);
     for (int64_t d = 0; d < D; d++)
         t->state.latent_std[d] = 1;
+    for (int64_t d = 0; t->state.latent_mix && d < D; d++)
+        t->state.latent_mix[d * D + d] = 1;
     double vae_s = 0, unet_s = 0;
     size_t scratch = 0;
     for (int stage = 0; stage < 2; stage++) {
@@ -249,8 +260,7 @@ static sg_status gather(sg_trainer *t, sg_train_result *out, sg_err *err)
     *out = (sg_train_result){.plan = t->plan,
                              .vae_w = s->vae.ema,
                              .unet_w = s->unet.ema,
-                             .latent_mean = s->latent_mean,
-                             .latent_std = s->latent_std,
+                             .space = t->space,
                              .logit_offset = t->logit_offset,
                              .training_json = keep_json(t->a, training),
                              .metrics_json = keep_json(t->a, t->metrics)};

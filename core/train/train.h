@@ -19,6 +19,7 @@
 
 #include "base/run.h"
 #include "diffusion/solver.h"
+#include "diffusion/space.h"
 #include "panel/panel.h"
 #include "vae/vae.h"
 
@@ -59,7 +60,7 @@ sg_status sg_preset_parse(const char *word, sg_preset *out, sg_err *err) SG_MUST
     I("unet-res", unet_res, 2, 2, 2, 1, 4, "residual blocks per U-Net level")                                          \
     I("head-width", head_width, 32, 32, 32, 8, 256, "channels per attention head")                                     \
     I("context", context_dim, 64, 128, 128, 8, 1024, "width of the label's context token")                             \
-    I("standardise", standardise, 1, 1, 0, 0, 1, "1: latents get mean 0, sd 1 per dimension before stage two")         \
+    I("standardise", standardise, 2, 2, 0, 0, 2, "latents before stage two: 1 each to sd 1, 2 jointly and by label")   \
     T("objective", objective, "v", "v", "eps", "what the U-Net predicts: v or eps")                                    \
     I("epochs", epochs, 40, 60, 500, 1, 100000, "epochs of stage two")                                                 \
     I("batch", batch, 32, 64, 1024, 1, 65536, "people per step of stage two")                                          \
@@ -124,11 +125,11 @@ sg_status sg_train_measure(const sg_dataset *d, const sg_train_options *o, const
 
 typedef struct sg_train_result {
     sg_train_plan plan;
-    float *vae_w, *unet_w;           /* EMA weights in the layout of the networks' parameter lists */
-    float *latent_mean, *latent_std; /* [z, T] */
-    float *logit_offset;             /* [n_snp, 3], or NULL when not calibrated */
-    char *training_json;             /* {"options":{...},"curves":{...},"seconds":{...}} */
-    char *metrics_json;              /* last losses, reconstruction accuracy, calibration fit */
+    float *vae_w, *unet_w; /* EMA weights in the layout of the networks' parameter lists */
+    sg_latent_space space; /* diffusion latents <-> VAE latents */
+    float *logit_offset;   /* [n_snp, 3], or NULL when not calibrated */
+    char *training_json;   /* {"options":{...},"curves":{...},"seconds":{...}} */
+    char *metrics_json;    /* last losses, reconstruction accuracy, calibration fit */
 } sg_train_result;
 
 /* Both stages and the calibration. work_dir is made when missing and gets a checkpoint at once, every checkpoint_s

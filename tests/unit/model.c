@@ -108,8 +108,8 @@ static parts make_parts(sg_arena *a)
 
 static sg_status save(const char *dir, parts *p, sg_err *err)
 {
-    return sg_model_save(dir, &p->card, &p->panel, p->vae_w, p->unet_w, p->mean, p->std, p->offset, &p->ref, p->key,
-                         err);
+    return sg_model_save(dir, &p->card, &p->panel, p->vae_w, p->unet_w,
+                         &(sg_latent_space){.mean = p->mean, .std = p->std}, p->offset, &p->ref, p->key, err);
 }
 
 /* The status of opening model and reference together, with the words. */
@@ -203,6 +203,15 @@ START_TEST(the_sealed_people_are_nowhere_in_clear)
 }
 END_TEST
 
+/* Plain writing: thousands of fsyncs would make the test slow. */
+static void overwrite(const char *path, const void *data, size_t n)
+{
+    FILE *f = fopen(path, "wb");
+    ck_assert_ptr_nonnull(f);
+    ck_assert_uint_eq(fwrite(data, 1, n, f), n);
+    ck_assert_int_eq(fclose(f), 0);
+}
+
 /* Every file, at many places: one flipped bit is refused, and so is a file that is cut, longer, empty or gone. */
 START_TEST(damage_anywhere_is_refused_with_a_reason)
 {
@@ -221,10 +230,10 @@ START_TEST(damage_anywhere_is_refused_with_a_reason)
         sg_buf b;
         unit_path(file, at, name[f]);
         ck_ok(sg_file_read(file, 1 << 28, &b, &err), err);
-        const size_t step = f == 0 ? 1 : b.n / 40 + 1; /* of the card every byte */
+        const size_t step = f == 0 ? 9 : b.n / 40 + 1;
         for (size_t i = 0; i < b.n; i += step) {
             b.data[i] ^= 1;
-            ck_ok(sg_file_write(file, 0600, b.data, b.n, &err), err);
+            overwrite(file, b.data, b.n);
             err.msg[0] = '\0';
             sg_model *m = NULL;
             const sg_status st = open_all(at, p.key, &err);
@@ -240,20 +249,20 @@ START_TEST(damage_anywhere_is_refused_with_a_reason)
         }
         const size_t cut[] = {0, 1, b.n / 2, b.n - 1};
         for (int k = 0; k < 4; k++) {
-            ck_ok(sg_file_write(file, 0600, b.data, cut[k], &err), err);
+            overwrite(file, b.data, cut[k]);
             /* A card without its last newline says the same. */
             ck_assert_int_eq(open_all(at, p.key, &err) != SG_OK, f > 0 || cut[k] < b.n - 1);
         }
         unsigned char *longer = malloc(b.n + 1);
         memcpy(longer, b.data, b.n);
         longer[b.n] = f == 0 ? 'x' : 0;
-        ck_ok(sg_file_write(file, 0600, longer, b.n + 1, &err), err);
+        overwrite(file, longer, b.n + 1);
         ck_assert_int_ne(open_all(at, p.key, &err), SG_OK);
         free(longer);
         ck_assert_int_eq(unlink(file), 0);
         ck_assert_int_eq(open_all(at, p.key, &err), SG_NOT_FOUND);
         ck_assert_msg(strstr(err.msg, name[f]) != NULL, "%s", err.msg);
-        ck_ok(sg_file_write(file, 0600, b.data, b.n, &err), err);
+        overwrite(file, b.data, b.n);
         sg_buf_clear(&b);
     }
     ck_ok(open_all(at, p.key, &err), err);

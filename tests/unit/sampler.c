@@ -50,6 +50,7 @@ static sg_model toy_model(sg_arena *a)
         m.latent_mean[d] = 0.01f * (float)d;
         m.latent_std[d] = 1 + 0.02f * (float)d;
     }
+    m.space = (sg_latent_space){.z = Z, .T = T, .n_label = 2, .mean = m.latent_mean, .std = m.latent_std};
     return m;
 }
 

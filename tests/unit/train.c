@@ -57,8 +57,12 @@ static sg_digest result_digest(const sg_train_result *r, const world *w)
     const size_t D = (size_t)(r->plan.unet.z_channels * r->plan.unet.latent_len);
     sg_sha256_add(h, r->vae_w, (size_t)sg_vae_get_params(v)->n_float * sizeof(float));
     sg_sha256_add(h, r->unet_w, (size_t)sg_unet_get_params(u)->n_float * sizeof(float));
-    sg_sha256_add(h, r->latent_mean, D * sizeof(float));
-    sg_sha256_add(h, r->latent_std, D * sizeof(float));
+    sg_sha256_add(h, r->space.mean, D * sizeof(float));
+    sg_sha256_add(h, r->space.std, D * sizeof(float));
+    if (r->space.mix)
+        sg_sha256_add(h, r->space.mix, D * D * sizeof(float));
+    if (r->space.shift)
+        sg_sha256_add(h, r->space.shift, 2 * D * sizeof(float));
     if (r->logit_offset)
         sg_sha256_add(h, r->logit_offset, (size_t)w->d.panel.n_snp * 3 * sizeof(float));
     const sg_digest digest = sg_sha256_end(h);
