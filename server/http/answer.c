@@ -78,6 +78,7 @@ void sg_answer_problem(sg_answer *a, const sg_request *q, int status, const char
     a->status = status;
     a->etag[0] = '\0';
     a->has_repr = false;
+    a->n_header = 0; /* those were meant for what this replaces */
     (void)snprintf(a->type, sizeof a->type, "application/problem+json");
     sg_buf_clear(&a->body);
     sg_status st = sg_buf_printf(&a->body, NULL, "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d,\"detail\":",

@@ -115,6 +115,12 @@ sg_status sg_http_target(const char *target, const char *host, sg_request *q, sg
 {
     q->n_query = 0;
     q->path[0] = '\0';
+    for (const unsigned char *c = (const unsigned char *)target; *c; c++)
+        if (*c <= 0x20 || *c >= 0x7f)
+            return sg_fail(err, SG_FORMAT,
+                           "a control character, blank or non-ASCII byte (0x%02x) stands in the request "
+                           "target",
+                           *c);
     SG_TRY(strip_authority(&target, host, err));
     const size_t n = strcspn(target, "?");
     if (strchr(target, '#'))

@@ -158,6 +158,8 @@ static void apply_conditions(exchange *x, int64_t *first, int64_t *n)
     const char *none = sg_request_header(&x->q, "If-None-Match");
     if (none && sg_http_etag_in(none, a->etag)) {
         a->status = 304;
+        a->has_repr = false;
+        a->n_header = 0;
         sg_buf_clear(&a->body);
         if (a->fd >= 0)
             (void)close(a->fd);
@@ -372,7 +374,7 @@ static struct MHD_Daemon *start_mhd(sg_http *h, int fd)
         {MHD_OPTION_PER_IP_CONNECTION_LIMIT, (intptr_t)o->per_address_max, NULL},
         {MHD_OPTION_CONNECTION_TIMEOUT, (intptr_t)o->idle_s, NULL},
         {MHD_OPTION_CONNECTION_MEMORY_LIMIT, (intptr_t)(o->header_max + o->url_max + 32768), NULL},
-        {MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL},
+        {MHD_OPTION_STRICT_FOR_CLIENT, 0, NULL}, /* its own refusals send their head twice; guard.c refuses */
         {MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)on_done, h},
         {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)on_connection, h},
         {MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)on_uri, h},

@@ -1,0 +1,448 @@
+#!/usr/bin/env python3
+"""Drives the real daemon with a real (tiny) model through every operation of api/openapi.yaml; each answer is held against the
+contract.   api.py BIN_DIR FIXTURE_DIR [CASE...]"""
+import base64
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+
+from daemon import SEEN, Client, Daemon, expect, run
+
+BODY = {"model": "tiny", "cohort": {"cases": 20, "controls": 20}, "seed": 7}
+
+
+class World:
+    def __init__(self):
+        self.d = Daemon(sys.argv[1], sys.argv[2], "api", jobs__queue_max=6, jobs__per_key_max=5, http__body_max=4096)
+        self.key = self.d.key("alice")
+        self.d.start()
+        self.alice = self.d.client(self.key)
+        self.bob = self.d.client(self.d.key("bob"))
+        self.root = self.d.client(self.d.key("root", "--scope", "admin"))
+        self.reader = self.d.client(self.d.key("rita", "--scope", "jobs:read"))
+        self.auditor = self.d.client(self.d.key("audrey", "--scope", "audit:read"))
+        self.anyone = self.d.client()
+        self.done = None
+
+    def released(self):
+        if not self.done:
+            job = self.alice.post({**BODY, "formats": ["plink", "npy"], "name": "kept"}).json["id"]
+            self.done = self.alice.wait(job)
+            expect(self.done["state"] == "released", self.done)
+        return self.done
+
+
+def the_probes_need_no_key(w):
+    expect(w.anyone.get("/livez").json == {"status": "ok"})
+    expect(w.anyone.get("/readyz").json == {"status": "ready"})
+    expect(w.anyone.get("/openapi.json").json["openapi"] == "3.1.0")
+    expect(w.anyone.ask("HEAD", "/livez").status == 200)
+
+
+def a_key_is_needed_and_every_wrong_one_is_answered_alike(w):
+    keys = ["", "x", "sgk_", w.key[:-1] + ("0" if w.key[-1] != "0" else "1"), w.key + "0", "sgk_000000000000_" + "0" * 64]
+    seen = set()
+    for key in keys:
+        a = w.anyone.get("/v1/jobs", Authorization="Bearer " + key)
+        expect(a.status == 401, key, a.status)
+        j = a.json
+        seen.add((j["detail"], j["title"]))
+    expect(len(seen) == 1, seen)
+    expect(w.anyone.get("/v1/jobs").headers["www-authenticate"] == 'Bearer realm="snpgen"')
+    expect(w.anyone.get("/v1/jobs", Authorization="Basic eDp5").status == 401)
+    expect('error="invalid_token"' in w.anyone.get("/v1/jobs", Authorization="Bearer x").headers["www-authenticate"])
+
+
+def scopes_are_kept_apart(w):
+    expect(w.reader.post(BODY).status == 403)
+    expect(w.reader.get("/v1/models").status == 403)
+    expect(w.reader.get("/v1/audit").status == 403)
+    expect(w.reader.get("/v1/jobs").status == 200)
+    expect(w.auditor.get("/v1/jobs").status == 403)
+    for path in ("/v1/jobs/x", "/v1/jobs/x/report", "/v1/jobs/x/files/y", "/v1/models/tiny", "/v1/models/tiny/panel"):
+        expect(w.auditor.get(path).status == 403, path)
+    expect(w.auditor.ask("DELETE", "/v1/jobs/x").status == 403)
+    expect('scope="jobs:create"' in w.reader.post(BODY).headers["www-authenticate"])
+
+
+def a_revoked_key_is_out_at_once_and_an_expired_one_too(w):
+    key = w.d.key("gone", "--expires", "2d")
+    c = w.d.client(key)
+    expect(c.get("/v1/jobs").status == 200)
+    w.d.admin("key", "revoke", key.split("_")[1])
+    expect(c.get("/v1/jobs").status == 401)
+    expect("lies in the past" in w.d.admin("key", "create", "--owner", "x", "--expires", "2001-01-01", ok=False))
+    expect("no key has the id" in w.d.admin("key", "revoke", "nobody", ok=False))
+    listing = w.d.admin("key", "list")
+    expect("gone" in listing and "revoked" in listing and key.split("_")[2] not in listing)
+
+
+def models_show_their_card_and_panel_without_frequencies(w):
+    a = w.alice.get("/v1/models")
+    card = a.json["models"][0]
+    expect(card["id"] == "tiny" and card["snps"] == 64 and card["labels"] == ["control", "case"], card)
+    expect(w.alice.get("/v1/models", If_None_Match=a.headers["etag"]).status == 304)
+    one = w.alice.get("/v1/models/tiny")
+    expect(one.json == card)
+    expect(w.alice.get("/v1/models/tiny", If_None_Match=one.headers["etag"]).status == 304)
+    panel = w.alice.get("/v1/models/tiny/panel").json
+    expect(panel["n_snp"] == 64 and len(panel["snps"]) == 64)
+    expect("freq" not in json.dumps(panel) and "beta" not in json.dumps(panel))
+    expect(w.alice.get("/v1/models/nope").status == 404)
+    expect(w.alice.get("/v1/models/nope/panel").status == 404)
+
+
+def a_cohort_comes_from_request_to_files_that_plink_reads(w):
+    a = w.alice.post({**BODY, "formats": ["plink", "npy"]})
+    expect(a.status == 202 and a.headers["location"] == "/v1/jobs/" + a.json["id"], a.status, a.body)
+    expect(a.json["state"] == "queued" and a.json["files"] == [])
+    job = w.alice.wait(a.json["id"])
+    expect(job["state"] == "released", job)
+    names = [f["name"] for f in job["files"]]
+    expect(names == ["README.txt", "cohort.bed", "cohort.bim", "cohort.fam", "cohort.npy", "cohort.pheno", "labels.npy",
+                     "manifest.json", "report.json"], names)
+    folder = os.path.join(w.d.folder, "got")
+    os.makedirs(folder)
+    for f in job["files"]:
+        a = w.alice.get(f"/v1/jobs/{job['id']}/files/{f['name']}")
+        digest = hashlib.sha256(a.body)
+        expect(a.status == 200 and len(a.body) == f["size"] and digest.hexdigest() == f["sha256"], f)
+        expect(a.headers["etag"] == f'"{f["sha256"]}"')
+        expect(a.headers["repr-digest"] == f"sha-256=:{base64.b64encode(digest.digest()).decode()}:")
+        with open(os.path.join(folder, f["name"]), "wb") as out:
+            out.write(a.body)
+    fam = open(os.path.join(folder, "cohort.fam"), encoding="utf-8").read().split("\n")[:-1]
+    expect(len(fam) == 40 and all(line.startswith("SYN") for line in fam))
+    expect(sum(line.split()[5] == "2" for line in fam) == 20)
+    manifest = json.load(open(os.path.join(folder, "manifest.json"), encoding="utf-8"))
+    listed = {f["name"]: f["sha256"] for f in manifest["files"]}
+    expect(listed == {f["name"]: f["sha256"] for f in job["files"] if f["name"] != "manifest.json"})
+    expect(manifest["seed"] == 7 and manifest["synthetic"] is True)
+    r = subprocess.run(["plink2", "--bfile", folder + "/cohort", "--freq", "--out", folder + "/p"], capture_output=True,
+                       text=True, check=False)
+    expect(r.returncode == 0 and "20 cases, 20 controls" in r.stdout, r.stdout, r.stderr)
+    # cohort.npy counts A1 like the .bed does
+    npy = open(os.path.join(folder, "cohort.npy"), "rb").read()[-40 * 64:]
+    bed = open(os.path.join(folder, "cohort.bed"), "rb").read()[3:]
+    code = {0: 2, 1: 3, 2: 1, 3: 0}
+    for s in range(40):
+        for v in range(64):
+            expect(npy[s * 64 + v] == code[bed[v * 10 + s // 4] >> 2 * (s % 4) & 3], "person", s, "SNP", v)
+
+
+def the_same_seed_gives_the_same_people_and_another_does_not(w):
+    first = {f["name"]: f["sha256"] for f in w.released()["files"]}
+    again = w.alice.wait(w.alice.post({**BODY, "formats": ["npy"]}).json["id"])
+    other = w.alice.wait(w.alice.post({**BODY, "formats": ["npy"], "seed": 8}).json["id"])
+    again, other = ({f["name"]: f["sha256"] for f in j["files"]} for j in (again, other))
+    expect(again["cohort.npy"] == first["cohort.npy"] and again["labels.npy"] == first["labels.npy"])
+    expect(other["cohort.npy"] != first["cohort.npy"] and "cohort.bed" not in other)
+
+
+def sizes_by_fraction_and_drawn_seeds_work(w):
+    job = w.alice.post({"model": "tiny", "size": 30, "case_fraction": 0.1, "sampler": {"steps": 3, "decode": "argmax",
+                        "name": "euler", "guidance": 1.5}}).json
+    expect(job["cohort"] == {"cases": 3, "controls": 27} and 0 <= job["seed"] < 2**53, job)
+    job = w.alice.wait(job["id"])
+    expect(job["state"] in ("released", "withheld"), job)
+    m = w.alice.get(f"/v1/jobs/{job['id']}/files/manifest.json")
+    expect(m.status == (200 if job["state"] == "released" else 404))
+
+
+def a_report_tells_the_outcome_and_no_number(w):
+    job = w.released()
+    r = w.alice.get(f"/v1/jobs/{job['id']}/report")
+    expect(r.json["outcome"] == "released" and r.json["reason"] is None, r.json)
+    expect(w.alice.get(f"/v1/jobs/{job['id']}/report", If_None_Match=r.headers["etag"]).status == 304)
+    expect("auc" not in r.body.decode().lower())
+
+
+def polling_is_cheap_when_nothing_changed(w):
+    path = "/v1/jobs/" + w.released()["id"]
+    a = w.alice.get(path)
+    b = w.alice.get(path, If_None_Match=a.headers["etag"])
+    expect(b.status == 304 and b.headers["etag"] == a.headers["etag"])
+    expect(w.alice.get(path, If_None_Match='"other"').status == 200)
+
+
+def ranges_follow_the_rfc_and_a_resumed_download_is_whole(w):
+    job = w.released()
+    f = next(f for f in job["files"] if f["name"] == "cohort.npy")
+    path = f"/v1/jobs/{job['id']}/files/cohort.npy"
+    whole = w.alice.get(path).body
+    for spec, first, last in (("0-0", 0, 0), ("10-19", 10, 19), ("100-", 100, len(whole) - 1), ("-7", len(whole) - 7, len(whole) - 1),
+                              ("5-999999", 5, len(whole) - 1)):
+        a = w.alice.get(path, Range="bytes=" + spec)
+        expect(a.status == 206 and a.body == whole[first:last + 1], spec, a.status)
+        expect(a.headers["content-range"] == f"bytes {first}-{last}/{len(whole)}", spec)
+    a = w.alice.get(path, Range=f"bytes={len(whole)}-")
+    expect(a.status == 416 and a.headers["content-range"] == f"bytes */{len(whole)}")
+    tag = f'"{f["sha256"]}"'
+    expect(w.alice.get(path, Range="bytes=0-1", If_Range=tag).status == 206)
+    expect(w.alice.get(path, Range="bytes=0-1", If_Range='"old"').status == 200)
+    expect(w.alice.get(path, Range="bytes=0-1,4-5").status == 200)
+    expect(w.alice.get(path, If_None_Match=tag).status == 304)
+    head = w.alice.ask("HEAD", path)
+    expect(head.status == 200 and int(head.headers["content-length"]) == len(whole))
+    part = os.path.join(w.d.folder, "part")
+    with open(part, "wb") as out:
+        out.write(whole[:1000])
+    subprocess.run(["curl", "-sf", "-C", "-", "-o", part, "-H", "Authorization: Bearer " + w.key,
+                    f"http://127.0.0.1:{w.d.port}{path}"], check=True)
+    expect(open(part, "rb").read() == whole)
+
+
+def what_is_anothers_is_not_there(w):
+    job = w.released()["id"]
+    for c in (w.bob, w.reader):
+        for path in (f"/v1/jobs/{job}", f"/v1/jobs/{job}/report", f"/v1/jobs/{job}/files/cohort.bed"):
+            a, nobody = c.get(path), c.get(path.replace(job, "01900000-0000-7000-8000-000000000000"))
+            expect(a.status == 404 and a.json["detail"] == nobody.json["detail"], path)
+    expect(w.bob.ask("DELETE", f"/v1/jobs/{job}").status == 404)
+    expect(w.bob.get("/v1/jobs").json["jobs"] == [])
+    expect(w.root.get(f"/v1/jobs/{job}").status == 200)
+    expect(w.root.get(f"/v1/jobs/{job}/files/cohort.bed").status == 404)  # the genotypes are the owner's alone
+    expect(w.alice.get(f"/v1/jobs/{job}").status == 200)
+
+
+def lists_are_paged_and_filtered(w):
+    w.released()
+    all_jobs, token, pages = [], None, 0
+    while True:
+        page = w.alice.get("/v1/jobs?page_size=2" + (f"&page_token={token}" if token else "")).json
+        all_jobs += [j["id"] for j in page["jobs"]]
+        token, pages = page["next_page_token"], pages + 1
+        if not token:
+            break
+    expect(len(all_jobs) == len(set(all_jobs)) and pages == (len(all_jobs) + 1) // 2, all_jobs)
+    expect(all_jobs == [j["id"] for j in w.alice.get("/v1/jobs?page_size=100").json["jobs"]])
+    expect(all(j["state"] == "released" for j in w.alice.get("/v1/jobs?state=released").json["jobs"]))
+    expect(w.alice.get("/v1/jobs?model=other").json["jobs"] == [])
+    for query in ("page_size=0", "page_size=101", "page_size=x", "page_token=7", "page_token=p", "state=lost", "owner=bob"):
+        a = w.alice.get("/v1/jobs?" + query)
+        expect(a.status == 400 and a.json["errors"][0]["parameter"] == query.split("=")[0], query, a.body)
+
+
+def every_mistake_of_a_request_is_told_at_once(w):
+    a = w.alice.post({"model": "nope", "cohort": {"cases": -1, "controls": 10**9}, "extra": 1, "callback_url": "http://x"})
+    expect(a.status == 422)
+    errors = {e["pointer"]: e["detail"] for e in a.json["errors"]}
+    expect(set(errors) == {"/model", "/cohort/cases", "/cohort/controls", "/extra", "/callback_url"}, errors)
+    expect(errors["/model"] == "there is no such model" and "not supported" in errors["/callback_url"])
+    for cohort in ({"cases": 0, "controls": 0}, {"cases": 100000, "controls": 1}, {"cases": 1}, 5):
+        expect(w.alice.post({"model": "tiny", "cohort": cohort}).status == 422, cohort)
+
+
+def what_is_no_json_names_line_and_column(w):
+    json_type = {"Content-Type": "application/json"}
+    a = w.alice.ask("POST", "/v1/jobs", '{"model":\n oops}', json_type)
+    expect(a.status == 400 and "line 2, column" in a.json["detail"], a.body)
+    for body in ("", "[]", "null", '{"a":1,"a":2}', "[" * 100, '{"seed":1e999}', "\xff", '{"model":"\\u0000"}'):
+        expect(w.alice.ask("POST", "/v1/jobs", body.encode("latin-1"), json_type).status == 400, body)
+    expect(w.alice.ask("POST", "/v1/jobs", json.dumps(BODY), {"Content-Type": "text/plain"}).status == 415)
+    expect(w.alice.ask("POST", "/v1/jobs", json.dumps(BODY), {"Content-Type": ""}).status == 415)
+    expect(w.alice.post(BODY, Accept="text/html").status == 406)
+    expect(w.alice.get("/v1/jobs", Accept="text/html").status == 406)
+
+
+def sizes_of_requests_are_bounded(w):
+    json_type = {"Content-Type": "application/json"}
+    expect(w.alice.ask("POST", "/v1/jobs", " " * 4097, json_type).status == 413)
+    expect(w.alice.get("/v1/jobs?page_token=" + "p" * 3000).status == 414)
+    expect(w.alice.get("/v1/jobs", X_Long="x" * 17000).status == 431)
+    expect(w.alice.get("/v1/jobs?" + "&".join(f"a{i}=1" for i in range(20))).status == 400)
+
+
+def methods_and_paths_outside_the_table_are_refused(w):
+    a = w.alice.ask("PUT", "/v1/jobs")
+    expect(a.status == 405 and a.headers["allow"] == "GET, HEAD, POST", a.headers)
+    expect(w.alice.ask("POST", "/v1/models", {}).status == 405)
+    expect(w.alice.ask("OPTIONS", "/v1/jobs/x").headers["allow"] == "GET, HEAD, DELETE")
+    expect(w.alice.ask("BREW", "/livez").status == 405)
+    for path in ("/", "/v1", "/v1/jobs/", "/v2/jobs", "/v1/jobs/a/b", "/V1/jobs"):
+        expect(w.alice.get(path).status == 404, path)
+    a = w.alice.ask("GET", "/livez", "body", checked=False)
+    expect(a.status == 400 and "takes no body" in a.json["detail"])
+
+
+def an_idempotency_key_makes_repeating_safe_also_across_a_restart(w):
+    a = w.alice.post(BODY, Idempotency_Key="k-1")
+    b = w.alice.post(BODY, Idempotency_Key="k-1")
+    expect(a.status == b.status == 202 and a.json["id"] == b.json["id"])
+    expect(w.alice.post({**BODY, "seed": 9}, Idempotency_Key="k-1").status == 422)
+    expect(w.alice.post(BODY, Idempotency_Key="k 1").status == 400)
+    expect(w.alice.post(BODY, Idempotency_Key="k" * 256).status == 400)
+    expect(w.bob.post(BODY, Idempotency_Key="k-1").json["id"] != a.json["id"])
+    ids, threads = [], []
+    for _ in range(8):
+        t = threading.Thread(target=lambda: ids.append(w.alice.post(BODY, Idempotency_Key="k-2").json["id"]))
+        t.start()
+        threads.append(t)
+    for t in threads:
+        t.join()
+    expect(len(ids) == 8 and len(set(ids)) == 1, ids)
+    w.d.stop()
+    w.d.start()
+    for c in (w.alice, w.bob, w.root, w.reader, w.auditor, w.anyone):
+        c.port = w.d.port
+    expect(w.alice.post(BODY, Idempotency_Key="k-1").json["id"] == a.json["id"])
+    for j in w.root.get("/v1/jobs?page_size=100").json["jobs"]:
+        w.root.wait(j["id"])
+
+
+BIG = {"model": "tiny", "cohort": {"cases": 20000, "controls": 20000}}
+
+
+def a_full_queue_and_a_greedy_key_are_told_to_come_back(w):
+    long = w.alice.post(BIG).json["id"]
+    w.alice.wait(long, until=("running",))
+    ids = [long]
+    for _ in range(4):
+        ids.append(w.alice.post(BODY).json["id"])
+    a = w.alice.post(BODY)
+    expect(a.status == 429 and "this key has 5 jobs" in a.json["detail"] and int(a.headers["retry-after"]) > 0, a.body)
+    mine = [w.bob.post(BODY).json["id"] for _ in range(2)]
+    a = w.bob.post(BODY)
+    expect(a.status == 429 and "the queue is full" in a.json["detail"], a.body)
+    positions = [w.root.get("/v1/jobs/" + i).json["queue_position"] for i in ids[1:] + mine]
+    expect(positions == [1, 2, 3, 4, 5, 6], positions)
+    running = w.alice.get("/v1/jobs/" + long).json
+    expect(running["stage"] == "sampling" and running["progress"]["total"] == 40000, running)
+    for i in mine:
+        a = w.bob.ask("DELETE", "/v1/jobs/" + i)
+        expect(a.status == 200 and a.json["state"] == "cancelled", a.body)
+    started = time.time()
+    a = w.alice.ask("DELETE", "/v1/jobs/" + long)
+    expect(a.status == 202 and a.json["cancelling"] is True, a.body)
+    expect(w.alice.wait(long)["state"] == "cancelled")
+    took = time.time() - started
+    print(f"     a running job stops {took:.2f} s after DELETE")
+    expect(took < 10, took)
+    expect(w.alice.ask("DELETE", "/v1/jobs/" + long).status == 200)  # again: fine
+    for i in ids[1:]:
+        expect(w.alice.wait(i)["state"] == "released")
+
+
+def a_released_cohort_can_be_deleted_and_is_gone(w):
+    job = w.alice.wait(w.alice.post(BODY).json["id"])["id"]
+    expect(os.path.exists(f"{w.d.data}/releases/{job}/cohort.bed"))
+    a = w.alice.ask("DELETE", "/v1/jobs/" + job)
+    expect(a.status == 200 and a.json["state"] == "expired" and a.json["files"] == [], a.body)
+    expect(not os.path.exists(f"{w.d.data}/releases/{job}"))
+    expect(w.alice.get(f"/v1/jobs/{job}/files/cohort.bed").status == 404)
+
+
+def a_cohort_that_fails_a_check_is_withheld_and_leaves_nothing(_):
+    d = Daemon(sys.argv[1], sys.argv[2], "withheld")
+    policy = os.path.join(d.folder, "policy.json")
+    with open(policy, "w", encoding="utf-8") as f:
+        json.dump({"min_reference": 100000}, f)  # nobody has that many: nothing can be said, so nothing is released
+    text = open(d.config, encoding="utf-8").read()
+    with open(d.config, "w", encoding="utf-8") as f:
+        f.write(text.replace("[models]", f'[models]\npolicy = "{policy}"'))
+    c = Client(d.start(), d.key("alice"))
+    job = c.wait(c.post(BODY).json["id"])
+    expect(job["state"] == "withheld" and job["reason"] and job["files"] == [], job)
+    expect(c.get(f"/v1/jobs/{job['id']}/files/cohort.bed").status == 404)
+    report = c.get(f"/v1/jobs/{job['id']}/report").json
+    expect(report["outcome"] == "withheld" and report["reason"] == job["reason"])
+    expect(c.ask("DELETE", "/v1/jobs/" + job["id"]).status == 409)
+    expect(os.listdir(d.data + "/releases") == [] and os.listdir(d.data + "/quarantine") == [])
+    expect("job.withhold" in d.admin("audit", "export"))
+    d.remove()
+
+
+def the_audit_chain_tells_it_all_and_verifies(w):
+    w.alice.get(f"/v1/jobs/{w.released()['id']}/files/cohort.bed")
+    rows, token = [], None
+    while True:
+        page = w.auditor.get("/v1/audit?page_size=100" + (f"&page_token={token}" if token else "")).json
+        rows += page["rows"]
+        token = page["next_page_token"]
+        if not token:
+            break
+    expect([r["seq"] for r in rows] == list(range(1, len(rows) + 1)))
+    actions = {r["action"] for r in rows}
+    expect({"service.start", "service.stop", "key.create", "key.revoke", "job.create", "job.release", "job.cancel", "job.delete",
+            "file.download"} <= actions, actions)
+    expect("the chain is whole" in w.d.admin("audit", "verify"))
+    exported = [json.loads(line) for line in w.d.admin("audit", "export").splitlines()]
+    expect(exported[:len(rows)] == rows)
+    expect(w.key.split("_")[2] not in json.dumps(rows))
+
+
+def no_key_and_no_person_is_in_the_log(w):
+    log = w.d.log()
+    expect(w.key.split("_")[2] not in log and "SYN0" not in log)
+    for line in log.splitlines():
+        json.loads(line)
+
+
+def a_second_daemon_on_the_same_folder_refuses(w):
+    r = subprocess.run([sys.argv[1] + "/snpgend", "--config", w.d.config], capture_output=True, text=True, timeout=30, check=False)
+    expect(r.returncode == 1 and "another snpgend uses this data folder" in r.stderr, r.stderr)
+    expect(w.alice.get("/livez").status == 200)
+
+
+def a_broken_model_is_named_in_the_log_and_the_others_serve_on(_):
+    d = Daemon(sys.argv[1], sys.argv[2], "broken")
+    with open(d.config, "a", encoding="utf-8") as f:
+        f.write(f'[[model]]\nid = "second"\npath = "{d.folder}/nothing"\n')
+    c = Client(d.start(), d.key("alice"))
+    expect([m["id"] for m in c.get("/v1/models").json["models"]] == ["tiny"])
+    expect("model second: " in d.log())
+    d.remove()
+
+
+def a_wrong_key_file_opens_nothing_and_says_so(_):
+    d = Daemon(sys.argv[1], sys.argv[2], "key")
+    wrong = os.path.join(d.folder, "wrong.key")
+    with open(wrong, "w", encoding="utf-8") as f:
+        f.write("00" * 32 + "\n")
+    os.chmod(wrong, 0o600)
+    text = open(d.config, encoding="utf-8").read()
+    with open(d.config, "w", encoding="utf-8") as f:
+        f.write(text.replace(sys.argv[2] + "/reference.key", wrong))
+    c = Client(d.start(), d.key("alice"))
+    expect(c.get("/v1/models").json["models"] == [])
+    expect(c.post(BODY).status == 422)
+    expect("the key does not fit or the bytes were altered" in d.log(), d.log())
+    d.remove()
+
+
+def the_daemon_refuses_models_inside_its_data_folder(_):
+    d = Daemon(sys.argv[1], None, "inside")
+    os.makedirs(d.data + "/m")
+    with open(d.config, "a", encoding="utf-8") as f:
+        f.write(f'[[model]]\npath = "{d.data}/m"\n')
+    r = subprocess.run([sys.argv[1] + "/snpgend", "--config", d.config], capture_output=True, text=True, timeout=30, check=False)
+    expect(r.returncode == 1 and "where the HTTP process could read it" in r.stderr, r.stderr)
+    d.remove()
+
+
+def every_documented_success_was_seen(_):
+    from daemon import CONTRACT
+
+    lacking = [(m, p, s) for p, item in CONTRACT["paths"].items() for m, op in item.items() if m in ("get", "post", "delete")
+               for s in op["responses"] if s[0] == "2" and (m.upper(), p, int(s)) not in SEEN]
+    expect(not lacking, lacking)
+
+
+CASES = [f for f in list(globals().values()) if callable(f) and getattr(f, "__module__", "") == "__main__"
+         and f.__name__ not in ("World",)]
+
+
+def finish(w, bad):
+    code = w.d.stop()
+    if bad or code != 0:
+        print(f"daemon exit {code}; the end of its log:\n" + w.d.log()[-3000:])
+    w.d.remove()
+
+
+if __name__ == "__main__":
+    CASES.remove(finish) if finish in CASES else None
+    sys.exit(run(CASES, World, finish, sys.argv[3:]))
