@@ -21,7 +21,11 @@ deploy/packages.sh build demo
 
 say "2/6 build"
 cmake --preset release -DSG_TESTS=OFF >/dev/null
-cmake --build --preset release -j "$(nproc)" --target snpgen snpgend snpgend-worker | tail -1
+mkdir -p "$demo"
+cmake --build --preset release -j "$(nproc)" --target snpgen snpgend snpgend-worker >"$demo/build.log" 2>&1 || {
+    grep -E 'error|FAILED' -A 5 "$demo/build.log" >&2
+    exit 1
+}
 
 say "3/6 a demo cohort: 6,000 simulated people, and the 256 SNPs that a GWAS on other people finds"
 mkdir -p "$demo"

@@ -1,9 +1,10 @@
 /* panel.h - the chosen SNPs, the people typed on them, and the folder a steward prepares.
  *
- * Shape:   sg_panel [n_snp] in genome order; sg_dataset: panel + people [n_sample, n_snp] + one label and one role
- * each. Units:   positions base pairs (1-based), cm centimorgan, beta per copy of the COUNTED allele, freq of the
- * counted allele. Owner:   the arena passed to the loader. Threads: const after loading. Not here: genotype files
- * (formats/), weights (model/).
+ * Shape:   sg_panel [n_snp] in genome order; sg_dataset: panel + people [n_sample, n_snp] + one label and one role each.
+ * Units:   positions base pairs (1-based), cm centimorgan; beta per copy of the COUNTED allele, freq of that allele.
+ * Owner:   the arena passed to the loader.
+ * Threads: const after loading.
+ * Not here: genotype files (formats/), weights (model/).
  */
 #ifndef SG_PANEL_PANEL_H
 #define SG_PANEL_PANEL_H

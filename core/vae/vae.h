@@ -6,7 +6,8 @@
  * Owner:   sg_vae by the caller (_new/_free). Weights are copied/packed by sg_vae_load; scratch comes from the arena
  *          passed in and is rewound before return.
  * Threads: after sg_vae_load an sg_vae is const: many threads may call encode/decode/loss_grad at once, each with its
- * own arena. BLAS runs single-threaded inside; parallelism is over people. Not here: optimiser, data, files.
+ *          own arena. BLAS runs single-threaded inside; parallelism is over people.
+ * Not here: optimiser, data, files.
  */
 #ifndef SG_VAE_VAE_H
 #define SG_VAE_VAE_H

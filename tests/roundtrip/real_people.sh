@@ -71,8 +71,8 @@ keep=()
 if [ -z "$sumstats" ]; then
     column "$pheno_name" | awk -v case="$case_label" 'NR % 2 { print $1, $2, $3 == case ? 2 : 1 }' >"$work/discovery.txt"
     column "$pheno_name" | awk 'NR % 2 == 0 { print $1, $2 }' >"$work/model.keep"
-    plink2 --bfile "$bfile" --keep "$work/discovery.txt" --pheno "$work/discovery.txt" --allow-no-sex \
-        --glm firth-fallback allow-no-covars --out "$work/gwas" >"$work/gwas.out" 2>&1 || { tail "$work/gwas.out"; exit 1; }
+    plink2 --bfile "$bfile" --keep "$work/discovery.txt" --pheno "$work/discovery.txt" \
+        --glm firth-fallback allow-no-covars cols=+a1freq --out "$work/gwas" >"$work/gwas.out" 2>&1 || { tail "$work/gwas.out"; exit 1; }
     sumstats=$(ls "$work"/gwas.*.glm.logistic.hybrid)
     keep=(--keep "$work/model.keep")
     stage "GWAS on one half"
@@ -101,7 +101,6 @@ fetch_release "http://127.0.0.1:$port" "$key" "$job" "$work/release"
 stage "request to files"
 
 # 6. What a researcher does with them: allele frequencies per label, beside those of the real people on the same SNPs.
-cut -f1,2,4,5 "$work/data/split.tsv" | head -2 >/dev/null
 for label in 1 2; do
     awk -v l=$label 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == "label") c = i; next } $c + 1 == l { print $1, $2 }' \
         "$work/data/split.tsv" >"$work/real.$label"
