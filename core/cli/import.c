@@ -50,7 +50,7 @@ static sg_status whole_list(const json_t *j, const char *path, const char *key, 
 
 static sg_status read_shapes(const json_t *j, const char *path, const sg_dataset *d, sg_train_plan *p, sg_err *err)
 {
-    int64_t L, in_proj, z, channels, context, classes;
+    int64_t L = 0, in_proj = 0, z = 0, channels = 0, context = 0, classes = 0;
     SG_TRY(whole(j, path, "seq_len", 1, 1 << 20, &L, err));
     SG_TRY(whole(j, path, "in_proj", 1, 4096, &in_proj, err));
     SG_TRY(whole(j, path, "z_channels", 1, 1024, &z, err));
