@@ -37,10 +37,10 @@ static int list_buffers(const sg_train_state *s, buffer list[BUFFERS_MAX])
     }
     list[n++] = (buffer){"latent_mean", s->latent_mean, s->n_latent};
     list[n++] = (buffer){"latent_std", s->latent_std, s->n_latent};
-    if (s->latent_mix) {
+    if (s->label_shift)
         list[n++] = (buffer){"label_shift", s->label_shift, s->n_label * s->n_latent};
+    if (s->latent_mix)
         list[n++] = (buffer){"latent_mix", s->latent_mix, s->n_latent * s->n_latent};
-    }
     list[n++] = (buffer){"unet.ema", u->ema, u->n_float};
     if (s->stage == SG_STAGE_DIFFUSION) {
         list[n++] = (buffer){"unet.w", u->w, u->n_float};

@@ -121,9 +121,9 @@ static sg_status plan_networks(const sg_train_options *o, const sg_dataset *d, s
     u->latent_len = sg_vae_latent_len(v);
     SG_TRY(sg_unet_config_check(u, err));
     const int64_t D = u->z_channels * u->latent_len;
-    if (o->standardise == 2 && D > JOINT_MAX)
+    if (o->standardise == 3 && D > JOINT_MAX)
         return sg_fail(err, SG_LIMIT,
-                       "--standardise 2 takes up to %d latent numbers per person, these shapes have %lld", JOINT_MAX,
+                       "--standardise 3 takes up to %d latent numbers per person, these shapes have %lld", JOINT_MAX,
                        (long long)D);
     return SG_OK;
 }

@@ -1,5 +1,7 @@
 /* space.c - learning the map between VAE latents and diffusion latents (diffusion/space.h) from the members.
  *
+ * --standardise 2 learns mean, std and shift; 3 also mix.
+ *
  * Letters: N members, D = z T latent numbers; k runs positions first (k = t z + c), d as in memory (d = c T + t).
  *
  * A posterior SAMPLE of person i is m_i + noise of variance v_i, so within a label
@@ -111,24 +113,33 @@ static bool factorise(const learner *l, double share, float *factor)
     return true;
 }
 
+static sg_status learn_mix(learner *l, sg_err *err)
+{
+    sg_trainer *t = l->t;
+    l->x = SG_NEW_RAW(t->a, float, l->N * l->D);
+    l->corr = SG_NEW(t->a, double, l->D * l->D);
+    if (!l->x || !l->corr)
+        return sg_arena_full(t->a, "the latents' correlations", err);
+    centre_people(l);
+    sg_pool_for(t->run ? t->run->pool : NULL, l->D, correlate_row, l);
+    double share = 0;
+    while (share < 1 && !factorise(l, share, t->state.latent_mix))
+        share += 0.05;
+    if (share >= 1)
+        (void)factorise(l, 1, t->state.latent_mix); /* the identity */
+    json_object_set_new(t->metrics, "latent_ridge", json_real(fmin(share, 1)));
+    return SG_OK;
+}
+
 sg_status sg_train_space(sg_trainer *t, sg_err *err)
 {
     learner l = {.t = t, .D = t->state.n_latent, .N = t->plan.n_train};
     const size_t mark = sg_arena_mark(t->a);
     l.centre = SG_NEW(t->a, double, t->d->n_label *l.D);
-    l.x = SG_NEW_RAW(t->a, float, l.N *l.D);
-    l.corr = SG_NEW(t->a, double, l.D *l.D);
-    if (!l.centre || !l.x || !l.corr)
+    if (!l.centre)
         return sg_arena_full(t->a, "the latents' correlations", err);
     label_means(&l);
-    centre_people(&l);
-    sg_pool_for(t->run ? t->run->pool : NULL, l.D, correlate_row, &l);
-    double share = 0;
-    while (share < 1 && !factorise(&l, share, t->state.latent_mix))
-        share += 0.05;
-    if (share >= 1)
-        (void)factorise(&l, 1, t->state.latent_mix); /* the identity */
-    json_object_set_new(t->metrics, "latent_ridge", json_real(fmin(share, 1)));
+    const sg_status st = t->state.latent_mix ? learn_mix(&l, err) : SG_OK;
     sg_arena_rewind(t->a, mark);
-    return SG_OK;
+    return st;
 }

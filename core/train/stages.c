@@ -220,7 +220,7 @@ sg_status sg_train_latents(sg_trainer *t, sg_err *err)
     sg_crew_clear(&crew);
     if (st)
         return st;
-    if (t->o->standardise == 2)
+    if (t->o->standardise >= 2)
         return sg_train_space(t, err);
     if (t->o->standardise)
         latent_moments(t);

@@ -35,12 +35,10 @@ static sg_status make_networks(sg_trainer *t, sg_err *err)
     s->latent_mean = SG_NEW(t->a, float, s->n_latent);
     s->latent_std = SG_NEW(t->a, float, s->n_latent);
     s->n_label = t->d->n_label;
-    if (t->o->standardise == 2) {
-        s->label_shift = SG_NEW(t->a, float, s->n_label * s->n_latent);
-        s->latent_mix = SG_NEW(t->a, float, s->n_latent * s->n_latent);
-        if (!s->label_shift || !s->latent_mix)
-            return sg_arena_full(t->a, "the latents' correlations", err);
-    }
+    if (t->o->standardise >= 2 && !(s->label_shift = SG_NEW(t->a, float, s->n_label * s->n_latent)))
+        return sg_arena_full(t->a, "the label means", err);
+    if (t->o->standardise == 3 && !(s->latent_mix = SG_NEW(t->a, float, s->n_latent * s->n_latent)))
+        return sg_arena_full(t->a, "the latents' correlations", err);
     t->space = (sg_latent_space){t->plan.unet.z_channels, t->plan.unet.latent_len, t->d->n_label, s->latent_mean,
                                  s->latent_std,           s->label_shift,          s->latent_mix};
     s->curves = json_pack("{s:[], s:[]}", "vae", "diffusion");

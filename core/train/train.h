@@ -48,7 +48,7 @@ sg_status sg_preset_parse(const char *word, sg_preset *out, sg_err *err) SG_MUST
     I("z-channels", z_channels, 4, 4, 1, 1, 64, "latent channels")                                                     \
     R("kl-weight", kl_weight, 0.02, 0.02, 1, 0, 1e3, "weight of the KL term")                                          \
     R("kl-warmup", kl_warmup, 2, 4, 0, 0, 1e4, "epochs over which the KL weight rises from 0")                         \
-    I("vae-epochs", vae_epochs, 10, 30, 400, 1, 100000, "epochs of stage one")                                         \
+    I("vae-epochs", vae_epochs, 5, 20, 400, 1, 100000, "epochs of stage one")                                          \
     I("vae-batch", vae_batch, 32, 64, 256, 1, 65536, "people per step of stage one")                                   \
     R("vae-lr", vae_lr, 2e-3, 1e-3, 4.5e-6, 0, 1e3, "learning rate of stage one")                                      \
     R("vae-warmup", vae_warmup, 0.5, 0.5, 0, 0, 1e4, "epochs of learning-rate warm-up, stage one")                     \
@@ -60,9 +60,10 @@ sg_status sg_preset_parse(const char *word, sg_preset *out, sg_err *err) SG_MUST
     I("unet-res", unet_res, 2, 2, 2, 1, 4, "residual blocks per U-Net level")                                          \
     I("head-width", head_width, 32, 32, 32, 8, 256, "channels per attention head")                                     \
     I("context", context_dim, 64, 128, 128, 8, 1024, "width of the label's context token")                             \
-    I("standardise", standardise, 2, 2, 0, 0, 2, "latents before stage two: 1 each to sd 1, 2 jointly and by label")   \
+    I("standardise", standardise, 3, 2, 0, 0, 3,                                                                       \
+      "latents: 1 each to mean 0, sd 1; 2 and by label; 3 and uncorrelated")                                           \
     T("objective", objective, "v", "v", "eps", "what the U-Net predicts: v or eps")                                    \
-    I("epochs", epochs, 40, 60, 500, 1, 100000, "epochs of stage two")                                                 \
+    I("epochs", epochs, 20, 60, 500, 1, 100000, "epochs of stage two")                                                 \
     I("batch", batch, 32, 64, 1024, 1, 65536, "people per step of stage two")                                          \
     R("lr", lr, 1e-3, 5e-4, 1e-4, 0, 1e3, "learning rate of stage two")                                                \
     R("warmup", warmup, 1, 1, 5, 0, 1e4, "epochs of learning-rate warm-up, stage two")                                 \
