@@ -216,6 +216,7 @@ static int run(const char *config_path, bool only_check)
         sg_logline_init("snpgend", level);
     sg_process_harden();
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN); /* a limit on file sizes is an error like a full disk, not an end */
     (void)sigemptyset(&signals);
     (void)sigaddset(&signals, SIGTERM);
     (void)sigaddset(&signals, SIGINT);

@@ -45,6 +45,7 @@ enum { SG_CONFIG_TEXT = 512, SG_CONFIG_MODELS = 64, SG_CONFIG_ID = 64 };
     INT("worker", "memory_mib", worker_memory_mib, 65536, 64, 16777216, "MiB",                                         \
         "of addresses for one cohort's scratch")                                                                       \
     INT("worker", "start_timeout_s", worker_start_s, 120, 1, 3600, "seconds", "to open every model")                   \
+    INT("worker", "cancel_grace_s", cancel_grace_s, 15, 1, 600, "seconds", "to stop when asked to; then killed")       \
     FLAG("sandbox", "required", sandbox_required, false, "refuse to start where the kernel offers no Landlock")        \
     TEXT("log", "level", log_level, "info", "debug, info, warn or error")
 

@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #define SECOND 1000000000LL
-enum { CANCEL_GRACE_S = 30, BACK_OFF_MAX_S = 30, PAUSE_MS = 1000 };
+enum { BACK_OFF_MS = 250, BACK_OFF_MAX_MS = 30000, PAUSE_MS = 1000 };
 
 static void complain(sg_jobs *j, const char *what, const sg_err *err)
 {
@@ -103,13 +103,13 @@ static void lose_worker(sg_jobs *j, const char *why)
     j->fd = -1;
     if (!j->worker_ready || j->has_job)
         j->failures++;
-    const int wait_s = j->failures == 0 ? 0 : j->failures > 5 ? BACK_OFF_MAX_S : 1 << (j->failures - 1);
-    j->next_start_ns = sg_clock_mono_ns() + wait_s * SECOND;
+    const int64_t wait_ms = j->failures == 0 ? 0 : j->failures > 7 ? BACK_OFF_MAX_MS : BACK_OFF_MS << (j->failures - 1);
+    j->next_start_ns = sg_clock_mono_ns() + wait_ms * 1000000;
     j->worker_ready = false;
     sg_jobs_set_ready(j, false, why);
     if (atomic_load(&j->stop))
         return;
-    sg_logline(SG_LOG_ERROR, NULL, "worker lost: %s; the next one starts in %d s", why, wait_s);
+    sg_logline(SG_LOG_ERROR, NULL, "worker lost: %s; the next one starts in %d ms", why, (int)wait_ms);
     if (j->has_job)
         retry_job(j, "worker_died");
 }
@@ -209,7 +209,7 @@ static void send_cancel(sg_jobs *j)
     sg_err err = {0};
     json_t *m = json_pack("{s:s,s:s}", "type", "cancel", "job", j->job.id);
     j->cancel_sent = true;
-    j->cancel_due_ns = sg_clock_mono_ns() + CANCEL_GRACE_S * SECOND;
+    j->cancel_due_ns = sg_clock_mono_ns() + j->config->cancel_grace_s * SECOND;
     const sg_status st = sg_wire_send(j->fd, m, &err);
     json_decref(m);
     if (st)

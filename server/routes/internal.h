@@ -32,8 +32,7 @@ json_t *sg_routes_job_json(const sg_service *s, const sg_job *job);
     X(livez)                                                                                                           \
     X(readyz)                                                                                                          \
     X(openapi)                                                                                                         \
-    X(models) X(model) X(panel) X(jobs_create) X(jobs_list) X(job_get) X(job_delete) X(job_report) X(job_file)         \
-        X(audit)
+    X(models) X(model) X(panel) X(jobs_create) X(jobs_list) X(job_get) X(job_delete) X(job_report) X(job_file) X(audit)
 SG_HANDLERS(X)
 #undef X
 

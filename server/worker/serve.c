@@ -250,6 +250,7 @@ int sg_worker_main(int fd)
     sg_logline_init("snpgend-worker", SG_LOG_INFO);
     sg_process_harden();
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN); /* a limit on file sizes is an error like a full disk, not an end */
     (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
     (void)setpriority(PRIO_PROCESS, 0, 5); /* answering requests goes before making people */
     (void)pthread_mutex_init(&w.lock, NULL);

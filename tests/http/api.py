@@ -356,6 +356,25 @@ def a_cohort_that_fails_a_check_is_withheld_and_leaves_nothing(_):
     d.remove()
 
 
+def the_running_daemon_cannot_follow_a_link_out_of_its_folder(_):
+    """Its Landlock domain, proved from outside: the same bytes at the end of a link are served only to an unconfined process."""
+    d = Daemon(sys.argv[1], sys.argv[2], "link")
+    c = Client(d.start(), d.key("alice"))
+    job = c.wait(c.post(BODY).json["id"])["id"]
+    expect(c.get(f"/v1/jobs/{job}/files/cohort.bed").status == 200)
+    os.rename(f"{d.data}/releases/{job}", d.folder + "/outside")
+    os.symlink(d.folder + "/outside", f"{d.data}/releases/{job}")
+    a = c.get(f"/v1/jobs/{job}/files/cohort.bed")
+    if "no Landlock" in d.log():
+        print("     SKIP: this kernel offers no Landlock")
+    else:
+        expect(a.status == 503 and "Permission denied" in d.log(), a.status)
+    with open(f"/proc/{d.workers()[0]}/status", encoding="utf-8") as f:
+        status = f.read()
+    expect("NoNewPrivs:\t1" in status and "Seccomp:\t2" in status, status)
+    d.remove()
+
+
 def the_audit_chain_tells_it_all_and_verifies(w):
     w.alice.get(f"/v1/jobs/{w.released()['id']}/files/cohort.bed")
     rows, token = [], None
