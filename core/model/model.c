@@ -113,8 +113,13 @@ static sg_status read_weights(sg_model *m, const sg_safetensors *s, sg_err *err)
         if (!(m->latent_mix[i * D + i] > 0))
             return sg_fail(err, SG_LIMIT, "model.safetensors: snpgen.latent_mix has a diagonal that is not positive");
     m->space = (sg_latent_space){z, T, m->card.n_label, m->latent_mean, m->latent_std, m->label_shift, m->latent_mix};
-    if (sg_safetensors_find(s, "snpgen.logit_offset"))
-        SG_TRY(read_plane(s, "snpgen.logit_offset", m->card.vae.n_snp, 3, &m->arena, &m->logit_offset, err));
+    const sg_stored *offset = sg_safetensors_find(s, "snpgen.logit_offset");
+    const int64_t n_snp = m->card.vae.n_snp;
+    const bool by_label = offset && offset->dim[0] == m->card.n_label * n_snp;
+    if (offset)
+        SG_TRY(read_plane(s, "snpgen.logit_offset", by_label ? m->card.n_label * n_snp : n_snp, 3, &m->arena,
+                          &m->logit_offset, err));
+    m->offset_stride = by_label ? 3 * n_snp : 0;
     return SG_OK;
 }
 

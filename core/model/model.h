@@ -1,7 +1,7 @@
 /* model.h - the bundle: a folder that holds everything needed to make people and to check them.
  *
  * Shape:   model.safetensors  published names (EMA weights) plus snpgen.latent_mean, snpgen.latent_std [z, T] and, when
- *                             calibrated, snpgen.logit_offset [n_snp, 3]; optional snpgen.label_shift [n_label, z T]
+ *                             calibrated, snpgen.logit_offset [n_snp, 3] or, by label, [n_label n_snp, 3]; optional snpgen.label_shift [n_label, z T]
  *                             and snpgen.latent_mix [z T, z T] (diffusion/space.h)
  *          card.json          what it is (below)
  *          panel.tsv          panel/panel.h
@@ -65,7 +65,8 @@ typedef struct sg_model {
     float *latent_mean, *latent_std; /* [z, T] */
     float *label_shift, *latent_mix; /* as in diffusion/space.h, or NULL */
     sg_latent_space space;           /* the four above */
-    float *logit_offset;             /* [n_snp, 3] added before decoding, or NULL */
+    float *logit_offset;             /* added before decoding, or NULL; [n_snp, 3], of label y at y * offset_stride */
+    int64_t offset_stride;           /* 3 n_snp, or 0 when all labels share one */
     sg_digest digest;                /* of card.json, which names all others: the model's identity */
     sg_arena arena;
 } sg_model;
@@ -87,8 +88,8 @@ sg_status sg_reference_from_dataset(const sg_dataset *d, sg_arena *a, sg_referen
 /* Writes a whole bundle into `dir` (must not exist; made under a temporary name and renamed). vae_w, unet_w: EMA
  * weights. The digests and counts of `card` are filled in here. ref is sealed with key. STATE when dir exists. */
 sg_status sg_model_save(const char *dir, sg_card *card, const sg_panel *panel, const float *vae_w, const float *unet_w,
-                        const sg_latent_space *space, const float *logit_offset, const sg_reference *ref,
-                        const uint8_t key[SG_KEY_BYTES], sg_err *err) SG_MUST_USE;
+                        const sg_latent_space *space, const float *logit_offset, bool offset_by_label,
+                        const sg_reference *ref, const uint8_t key[SG_KEY_BYTES], sg_err *err) SG_MUST_USE;
 
 /* Opens reference.enc of the bundle in dir into arena a (which is excluded from core dumps). PRIVACY when the key is
  * wrong or a byte was changed; MISMATCH when it belongs to another bundle. Called by the worker and by `snpgen check`

@@ -19,6 +19,7 @@ typedef struct bundle {
     const float *vae_w, *unet_w;
     const sg_latent_space *space;
     const float *logit_offset;
+    bool offset_by_label;
     const sg_reference *ref;
     const uint8_t *key;
 } bundle;
@@ -27,6 +28,11 @@ static sg_status path_of(char out[PATH_MAX], const char *dir, const char *name, 
 {
     const int n = snprintf(out, PATH_MAX, "%s/%s", dir, name);
     return n > 0 && n < PATH_MAX ? SG_OK : sg_fail(err, SG_LIMIT, "%.80s...: the path is too long", dir);
+}
+
+static int64_t offset_rows(const bundle *b)
+{
+    return b->card->vae.n_snp * (b->offset_by_label ? b->card->n_label : 1);
 }
 
 static sg_status write_tensors(const char *path, const bundle *b, const sg_params *v, const sg_params *u, sg_err *err)
@@ -44,7 +50,7 @@ static sg_status write_tensors(const char *path, const bundle *b, const sg_param
     own[k++] = (sg_to_store){"snpgen.latent_mean", SG_DTYPE_F32, 2, {z, T}, b->space->mean};
     own[k++] = (sg_to_store){"snpgen.latent_std", SG_DTYPE_F32, 2, {z, T}, b->space->std};
     if (b->logit_offset)
-        own[k++] = (sg_to_store){"snpgen.logit_offset", SG_DTYPE_F32, 2, {c->vae.n_snp, 3}, b->logit_offset};
+        own[k++] = (sg_to_store){"snpgen.logit_offset", SG_DTYPE_F32, 2, {offset_rows(b), 3}, b->logit_offset};
     if (b->space->shift)
         own[k++] = (sg_to_store){"snpgen.label_shift", SG_DTYPE_F32, 2, {c->n_label, D}, b->space->shift};
     if (b->space->mix)
@@ -123,9 +129,10 @@ static sg_status check_latents(const bundle *b, sg_err *err)
     for (int64_t i = 0; b->space->mix && i < n * n; i++)
         if (!isfinite(b->space->mix[i]))
             return sg_fail(err, SG_LIMIT, "the latents' mixing matrix is not finite");
-    for (int64_t i = 0; b->logit_offset && i < 3 * b->card->vae.n_snp; i++)
+    for (int64_t i = 0; b->logit_offset && i < 3 * offset_rows(b); i++)
         if (!isfinite(b->logit_offset[i]))
-            return sg_fail(err, SG_LIMIT, "logit offset of SNP %lld is not finite", (long long)(i / 3));
+            return sg_fail(err, SG_LIMIT, "logit offset of SNP %lld is not finite",
+                           (long long)(i / 3 % b->card->vae.n_snp));
     return SG_OK;
 }
 
@@ -165,10 +172,10 @@ static sg_status publish(const char *temp, const char *dir, sg_err *err)
 }
 
 sg_status sg_model_save(const char *dir, sg_card *card, const sg_panel *panel, const float *vae_w, const float *unet_w,
-                        const sg_latent_space *space, const float *logit_offset, const sg_reference *ref,
-                        const uint8_t key[SG_KEY_BYTES], sg_err *err)
+                        const sg_latent_space *space, const float *logit_offset, bool offset_by_label,
+                        const sg_reference *ref, const uint8_t key[SG_KEY_BYTES], sg_err *err)
 {
-    const bundle b = {card, panel, vae_w, unet_w, space, logit_offset, ref, key};
+    const bundle b = {card, panel, vae_w, unet_w, space, logit_offset, offset_by_label, ref, key};
     char name[PATH_MAX], temp[PATH_MAX];
     size_t n = strlen(dir);
     while (n > 1 && dir[n - 1] == '/')

@@ -87,10 +87,13 @@ static int most_likely(const double l[3])
     return l[1] > l[0] ? (l[2] > l[1] ? 2 : 1) : l[2] > l[0] ? 2 : 0;
 }
 
-/* One person's genotypes from logits [L, 3]. INTERNAL when a logit is not a number. */
-static sg_status read_logits(const sg_work *w, const float *logit, int64_t person, int8_t *code, sg_err *err)
+/* Genotypes of row i of the request from logits [L, 3]; people of unknown label decode as label 0. INTERNAL when a logit is not a number. */
+static sg_status read_logits(const sg_work *w, const float *logit, int64_t i, int8_t *code, sg_err *err)
 {
     const float *offset = w->m->logit_offset;
+    if (offset && w->q->label)
+        offset += w->q->label[i] * w->m->offset_stride;
+    const int64_t person = w->q->first + i;
     const bool drawing = w->q->how.decode == SG_DECODE_SAMPLE;
     sg_rng r = sg_rng_stream(w->q->seed, SG_RNG_SAMPLE_DECODE, (uint64_t)person, 0);
     for (int64_t s = 0; s < w->n_snp; s++) {
@@ -124,7 +127,7 @@ static sg_status sample_chunk(sg_work *w, int64_t k, sg_arena *a, sg_err *err)
     SG_TRY(sg_vae_decode(w->m->vae, CHUNK, x, a, logit, err));
     for (int64_t s = lo; s < hi; s++) {
         const int64_t i = row + s - lo;
-        SG_TRY(read_logits(w, logit + s * w->L * 3, w->q->first + i, code, err));
+        SG_TRY(read_logits(w, logit + s * w->L * 3, i, code, err));
         sg_people_pack(w->people, i, code);
     }
     return SG_OK;

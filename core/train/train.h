@@ -60,7 +60,7 @@ sg_status sg_preset_parse(const char *word, sg_preset *out, sg_err *err) SG_MUST
     I("unet-res", unet_res, 2, 2, 2, 1, 4, "residual blocks per U-Net level")                                          \
     I("head-width", head_width, 32, 32, 32, 8, 256, "channels per attention head")                                     \
     I("context", context_dim, 64, 128, 128, 8, 1024, "width of the label's context token")                             \
-    I("standardise", standardise, 3, 2, 0, 0, 3,                                                                       \
+    I("standardise", standardise, 2, 2, 0, 0, 3,                                                                       \
       "latents: 1 each to mean 0, sd 1; 2 and by label; 3 and uncorrelated")                                           \
     T("objective", objective, "v", "v", "eps", "what the U-Net predicts: v or eps")                                    \
     I("epochs", epochs, 20, 60, 500, 1, 100000, "epochs of stage two")                                                 \

@@ -109,7 +109,7 @@ static parts make_parts(sg_arena *a)
 static sg_status save(const char *dir, parts *p, sg_err *err)
 {
     return sg_model_save(dir, &p->card, &p->panel, p->vae_w, p->unet_w,
-                         &(sg_latent_space){.mean = p->mean, .std = p->std}, p->offset, &p->ref, p->key, err);
+                         &(sg_latent_space){.mean = p->mean, .std = p->std}, p->offset, false, &p->ref, p->key, err);
 }
 
 /* The status of opening model and reference together, with the words. */

@@ -146,9 +146,12 @@ START_TEST(offsets_move_the_genotypes_and_argmax_takes_the_largest)
     sg_arena a = unit_arena((size_t)1 << 30);
     sg_err err = {0};
     sg_model m = toy_model(&a);
-    m.logit_offset = SG_NEW(&a, float, N_SNP * 3);
+    m.logit_offset = SG_NEW(&a, float, 2 * N_SNP * 3);
     for (int64_t s = 0; s < N_SNP; s++)
         m.logit_offset[3 * s + s % 3] = 60;
+    for (int64_t s = 0; s < N_SNP; s++) /* label 1 the other way round */
+        m.logit_offset[3 * (N_SNP + s) + 2 - s % 3] = 60;
+    m.offset_stride = 3 * N_SNP;
     for (int d = 0; d < SG_N_DECODE; d++) {
         sg_sample_request q = request(&m, 0, 5);
         q.how.decode = (sg_decode)d;
@@ -156,7 +159,7 @@ START_TEST(offsets_move_the_genotypes_and_argmax_takes_the_largest)
         ck_ok(sg_sample(&m, &q, NULL, &a, &p, &err), err);
         for (int64_t i = 0; i < 5; i++)
             for (int64_t s = 0; s < N_SNP; s++)
-                ck_assert_int_eq(sg_people_get(&p, i, s), s % 3);
+                ck_assert_int_eq(sg_people_get(&p, i, s), q.label[i] ? 2 - s % 3 : s % 3);
     }
     toy_model_end(&m);
     sg_arena_clear(&a);

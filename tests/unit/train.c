@@ -64,7 +64,7 @@ static sg_digest result_digest(const sg_train_result *r, const world *w)
     if (r->space.shift)
         sg_sha256_add(h, r->space.shift, 2 * D * sizeof(float));
     if (r->logit_offset)
-        sg_sha256_add(h, r->logit_offset, (size_t)w->d.panel.n_snp * 3 * sizeof(float));
+        sg_sha256_add(h, r->logit_offset, (size_t)w->d.panel.n_snp * 6 * sizeof(float));
     const sg_digest digest = sg_sha256_end(h);
     sg_sha256_free(h);
     sg_vae_free(v);
