@@ -27,10 +27,10 @@ cmake --build --preset release -j "$(nproc)" --target snpgen snpgend snpgend-wor
     exit 1
 }
 
-say "3/6 a demo cohort: 6,000 simulated people, and the 256 SNPs that a GWAS on other people finds"
+say "3/6 a demo cohort: 3,000 simulated people, and the 256 SNPs that a GWAS on other people finds"
 mkdir -p "$demo"
 if [ ! -d "$demo/t2d.data" ]; then
-    "$BIN/snpgen" simulate --out "$demo/t2d" --people 6000 --snps 4000 --trait t2d --case-fraction 0.5
+    "$BIN/snpgen" simulate --out "$demo/t2d" --people 3000 --snps 4000 --trait t2d --case-fraction 0.5
     "$BIN/snpgen" prepare --bfile "$demo/t2d" --pheno "$demo/t2d.pheno" --sumstats "$demo/t2d.sumstats.tsv" --top 256 \
         --trait t2d --out "$demo/t2d.data"
 fi
