@@ -57,6 +57,19 @@ sg_train_options sg_train_preset(sg_preset p)
     return o;
 }
 
+/* The number behind a key; not for texts. */
+static double number_at(const sg_train_options *o, const sg_train_key *k)
+{
+    int64_t whole;
+    double real;
+    if (k->kind == SG_TRAIN_INT) {
+        memcpy(&whole, (const char *)o + k->at, sizeof whole);
+        return (double)whole;
+    }
+    memcpy(&real, (const char *)o + k->at, sizeof real);
+    return real;
+}
+
 /* "32,64,128" -> list. */
 static sg_status parse_list(const char *key, const char *text, int max, int *list, int *n, sg_err *err)
 {
@@ -88,7 +101,7 @@ static sg_status check_bounds(const sg_train_options *o, sg_err *err)
                 return sg_fail(err, SG_LIMIT, "--%s is longer than %d characters", k->name, SG_TRAIN_WORD - 1);
             continue;
         }
-        const double v = k->kind == SG_TRAIN_INT ? (double)*(const int64_t *)at : *(const double *)at;
+        const double v = number_at(o, k);
         if (!(v >= k->min && v <= k->max))
             return sg_fail(err, SG_LIMIT, "--%s is %g, want %g to %g", k->name, v, k->min, k->max);
     }
@@ -171,8 +184,8 @@ json_t *sg_train_options_json(const sg_train_options *o)
         const char *at = (const char *)o + k->at;
         json_object_set_new(j, k->name,
                             k->kind == SG_TRAIN_TEXT  ? json_string(at)
-                            : k->kind == SG_TRAIN_INT ? json_integer((json_int_t) * (const int64_t *)at)
-                                                      : json_real(*(const double *)at));
+                            : k->kind == SG_TRAIN_INT ? json_integer((json_int_t)number_at(o, k))
+                                                      : json_real(number_at(o, k)));
     }
     return j;
 }
