@@ -76,7 +76,7 @@ sg_status sg_preset_parse(const char *word, sg_preset *out, sg_err *err) SG_MUST
     R("guidance", guidance, 1, 1, 5, 0, 100, "guidance scale the model is served with")                                \
     T("decode", decode, "sample", "sample", "argmax", "genotypes by sample (a draw) or argmax")                        \
     I("calibrate", calibrate, 1, 1, 0, 0, 1, "1: per-SNP offsets give generated people the training frequencies")      \
-    I("calibrate-people", calibrate_people, 2000, 4000, 4000, 16, 1000000, "people generated to fit the offsets")      \
+    I("calibrate-people", calibrate_people, 3000, 8000, 8000, 16, 1000000, "people generated to fit the offsets")      \
     I("chunk", chunk, 8, 16, 16, 1, 4096, "people per call of a network")                                              \
     I("lanes", lanes, 4, 4, 4, 1, 64, "gradient buffers: the most threads that help")
 
