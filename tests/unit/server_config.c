@@ -41,6 +41,8 @@ START_TEST(mistakes_name_the_key_the_line_and_the_bounds)
                      "c.toml: log.level is \"loud\", want debug, info, warn or error");
     ck_assert_str_eq(refused("[data]\ndir = \"\"\n", SG_FORMAT), "c.toml: data.dir is empty, want a folder");
     ck_assert_ptr_nonnull(strstr(refused("[http\n", SG_FORMAT), "c.toml line 1: not TOML: "));
+    ck_assert_str_eq(refused("[log]\n# \xc3\xa9\n", SG_FORMAT),
+                     "c.toml line 2: byte 0xc3; write ASCII, and other letters as \\u00e9");
     ck_assert_str_eq(refused("port = 80\n", SG_FORMAT), "c.toml line 1: unknown key \"port\"");
     ck_assert_str_eq(refused("[http]\nport = 1.5\n", SG_FORMAT), "c.toml line 2: http.port wants a whole number");
 }
