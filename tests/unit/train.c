@@ -272,7 +272,7 @@ START_TEST(a_checkpoint_of_other_options_or_other_people_is_refused_and_says_wha
     ck_assert_ptr_nonnull(strstr(err.msg, "holds an unfinished run"));
     w.o.lr = 0.002;
     ck_assert_int_eq(sg_train_run(&w.d, &w.o, w.work, true, NULL, &w.a, &r, &err), SG_MISMATCH);
-    ck_assert_ptr_nonnull(strstr(err.msg, "the checkpoint was made with --lr 0.001, this run asks for 0.002"));
+    ck_assert_ptr_nonnull(strstr(err.msg, "the checkpoint was made with --lr 0.004, this run asks for 0.002"));
     w.o = tiny_options();
     w.d.digest.b[0] ^= 1;
     ck_assert_int_eq(sg_train_run(&w.d, &w.o, w.work, true, NULL, &w.a, &r, &err), SG_MISMATCH);
