@@ -119,7 +119,7 @@ static const sg_opt *find_option(const sg_opt *opts, int n, const char *name, si
     return NULL;
 }
 
-enum { OPT_MAX = 64 };
+enum { OPT_MAX = 96 };
 
 /* -1 fine, 0 help wanted, 2 wrong. */
 static int parse(const sg_opt *opts, int n, int argc, char **argv, sg_err *err)

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { TRAIN_OPT_MAX = 60 };
+enum { TRAIN_OPT_MAX = 80 };
 
 typedef struct train_args {
     const char *data, *out, *key, *id, *preset, *licence, *use;

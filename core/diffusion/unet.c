@@ -165,6 +165,7 @@ static sg_value transformer(builder *b, const char *at, sg_value x, int64_t C)
 #define IN "diffusion_model.input_blocks"
 #define MID "diffusion_model.middle_block"
 #define OUT "diffusion_model.output_blocks"
+#define POSITION "snpgen.position."
 
 static sg_value conv(builder *b, const char *name, sg_value padded, sg_conv kind, int64_t C)
 {
@@ -176,6 +177,14 @@ static sg_value pad(builder *b, sg_value x)
     return b->rows_only ? 0 : sg_net_pad(b->n, x);
 }
 
+/* Tells the way down where on the panel it is. */
+static sg_value position(builder *b, int level, sg_value x)
+{
+    if (b->rows_only || !b->u->cfg.position)
+        return x;
+    return sg_net_position(b->n, NAME(POSITION "%d", level), x);
+}
+
 enum { SKIP_MAX = SG_UNET_MULT_MAX * (RES_MAX + 1) + 1 };
 
 /* The way down: pushes every result on `skip`; returns the last. */
@@ -183,6 +192,7 @@ static sg_value walk_down(builder *b, sg_value *skip, int *n_skip)
 {
     const sg_unet_config *c = &b->u->cfg;
     sg_value x = conv(b, IN ".0.0", pad(b, b->u->x), SG_CONV3, c->channels);
+    x = position(b, 0, x);
     skip[(*n_skip)++] = x;
     int k = 1;
     for (int l = 0; l < c->n_mult; l++) {
@@ -194,6 +204,7 @@ static sg_value walk_down(builder *b, sg_value *skip, int *n_skip)
         }
         if (l < c->n_mult - 1) {
             x = conv(b, NAME(IN ".%d.0.op", k++), pad(b, x), SG_CONV3_DOWN, C);
+            x = position(b, l + 1, x);
             skip[(*n_skip)++] = x;
         }
     }
@@ -338,6 +349,8 @@ void sg_unet_init_weights(const sg_unet *u, uint64_t seed, float *w)
         const sg_param *p = &u->params.list[i];
         if (starts_at_zero(p->name))
             memset(w + p->at, 0, (size_t)p->n * sizeof *w);
+        if (strncmp(p->name, POSITION, sizeof POSITION - 1) == 0)
+            sg_init_normal(&u->params, seed, p->name, w); /* as large as what they are added to: told apart at once */
     }
     sg_init_normal(&u->params, seed, "conditioner.embedders.0.embedding.weight", w); /* as embedding tables start */
 }

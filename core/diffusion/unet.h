@@ -23,6 +23,7 @@ typedef struct sg_unet_config {
     int head_width;             /* 32 */
     int context_dim;            /* 128 */
     int n_classes;
+    bool position; /* beyond the published network: a learned vector per position, snpgen.position.<level> */
 } sg_unet_config;
 
 typedef struct sg_unet sg_unet;

@@ -214,6 +214,8 @@ static sg_status read_unet(reader r, sg_unet_config *u)
     u->head_width = (int)get_int(&r, "head_width", 1, 1 << 16);
     u->context_dim = (int)get_int(&r, "context_dim", 1, 1 << 16);
     u->n_classes = (int)get_int(&r, "n_classes", 1, SG_LABEL_MAX);
+    /* Cards of the first days do not have it. */
+    u->position = json_object_get(r.at, "position") && get_bool(&r, "position");
     return r.st;
 }
 
@@ -370,13 +372,13 @@ static json_t *networks_json(const sg_card *c)
 {
     const sg_vae_config *v = &c->vae;
     const sg_unet_config *u = &c->unet;
-    return json_pack("{s:{s:I,s:I,s:o,s:i,s:i,s:i,s:b,s:f},s:{s:I,s:i,s:i,s:o,s:i,s:i,s:i,s:i}}", "vae", "seq_len",
+    return json_pack("{s:{s:I,s:I,s:o,s:i,s:i,s:i,s:b,s:f},s:{s:I,s:i,s:i,s:o,s:i,s:i,s:i,s:i,s:b}}", "vae", "seq_len",
                      (json_int_t)v->seq_len, "n_snp", (json_int_t)v->n_snp, "channels",
                      ints_json(v->channels, v->n_level), "in_proj", v->in_proj, "z_channels", v->z_channels, "n_res",
                      v->n_res, "mid_attention", (int)v->mid_attention, "kl_weight", v->kl_weight, "unet", "latent_len",
                      (json_int_t)u->latent_len, "z_channels", u->z_channels, "channels", u->channels, "mult",
                      ints_json(u->mult, u->n_mult), "n_res", u->n_res, "head_width", u->head_width, "context_dim",
-                     u->context_dim, "n_classes", u->n_classes);
+                     u->context_dim, "n_classes", u->n_classes, "position", (int)u->position);
 }
 
 static json_t *sampling_json(const sg_sampling *s)

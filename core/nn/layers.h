@@ -68,6 +68,10 @@ void sg_upsample_backward(const sg_tensor *dy, sg_tensor *dx, bool add);
 void sg_concat_forward(const sg_tensor *p, const sg_tensor *q, sg_tensor *y); /* channels of p, then of q */
 void sg_concat_backward(const sg_tensor *dy, sg_tensor *dp, bool padd, sg_tensor *dq, bool qadd);
 
+/* position.c: y = x + p, p [L, C] the same for every person. dp accumulated; dx overwritten or added to, may be NULL. */
+void sg_position_forward(const sg_tensor *x, const float *p, sg_tensor *y);
+void sg_position_backward(const sg_tensor *dy, sg_tensor *dx, bool add, float *dp);
+
 /* loss.c: logits [B, L, 3] against classes [B, L] in 0..2, over the first n positions of each person. Returns the sum
  * of cross-entropies; *n_right counts right argmaxes. dlogits [B, L, 3] overwritten with scale * gradient, may be NULL.
  */

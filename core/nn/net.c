@@ -229,6 +229,15 @@ sg_value sg_net_concat(sg_net *n, sg_value p, sg_value q)
     return add_op(n, o, v.L, v.C + at(n, q).C, false);
 }
 
+sg_value sg_net_position(sg_net *n, const char *name, sg_value x)
+{
+    const value v = at(n, x);
+    assert(n->failed || !v.pad);
+    op o = new_op(OP_POSITION, x);
+    o.w = add_param(n, name, "", 2, (int64_t[]){v.L, v.C});
+    return add_op(n, o, v.L, v.C, false);
+}
+
 int sg_net_n_op(const sg_net *n)
 {
     return n->n_op;

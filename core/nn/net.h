@@ -58,6 +58,8 @@ sg_value sg_net_geglu(sg_net *n, sg_value x);
 sg_value sg_net_pad(sg_net *n, sg_value x);
 sg_value sg_net_upsample(sg_net *n, sg_value x); /* padded */
 sg_value sg_net_concat(sg_net *n, sg_value p, sg_value q);
+/* y = x + a learned vector per position, the same for all people. Parameter `name` [L, C]. x not padded. */
+sg_value sg_net_position(sg_net *n, const char *name, sg_value x);
 int64_t sg_net_channels(const sg_net *n, sg_value v);
 
 /* A parameter that no layer reads: it has a name and a (zero) gradient. */

@@ -13,7 +13,8 @@ typedef enum op_kind {
     OP_SILU,
     OP_PAD,
     OP_UPSAMPLE,
-    OP_CONCAT
+    OP_CONCAT,
+    OP_POSITION
 } op_kind;
 
 typedef struct value {

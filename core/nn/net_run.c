@@ -87,6 +87,9 @@ static void forward_one(const sg_net_run *r, const op *o, int64_t b, int64_t n)
     case OP_CONCAT:
         sg_concat_forward(&x, &in2, &y);
         break;
+    case OP_POSITION:
+        sg_position_forward(&x, w, &y);
+        break;
     }
 }
 
@@ -154,6 +157,9 @@ static void backward_one(const sg_net_run *r, const op *o, float *grad)
         break;
     case OP_CONCAT:
         sg_concat_backward(&dy, &dx, o->add_in, &dx2, o->add_in2);
+        break;
+    case OP_POSITION:
+        sg_position_backward(&dy, dx.x ? &dx : NULL, o->add_in, grad + o->w);
         break;
     }
 }

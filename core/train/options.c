@@ -105,6 +105,9 @@ static sg_status check_bounds(const sg_train_options *o, sg_err *err)
         if (!(v >= k->min && v <= k->max))
             return sg_fail(err, SG_LIMIT, "--%s is %g, want %g to %g", k->name, v, k->min, k->max);
     }
+    if (o->sigma_low > 0 && !(o->sigma_high > o->sigma_low))
+        return sg_fail(err, SG_LIMIT, "--sigma-high is %g, want more than --sigma-low, %g", o->sigma_high,
+                       o->sigma_low);
     if (!(o->checkpoint_s >= 0))
         return sg_fail(err, SG_LIMIT, "seconds between checkpoints are %g, want 0 or more", o->checkpoint_s);
     return SG_OK;
@@ -126,7 +129,8 @@ static sg_status plan_networks(const sg_train_options *o, const sg_dataset *d, s
                           .n_res = (int)o->unet_res,
                           .head_width = (int)o->head_width,
                           .context_dim = (int)o->context_dim,
-                          .n_classes = d->n_label};
+                          .n_classes = d->n_label,
+                          .position = o->position != 0};
     SG_TRY(parse_list("unet-mult", o->unet_mult, SG_UNET_MULT_MAX, u->mult, &u->n_mult, err));
     const int64_t unit = (int64_t)1 << (v->n_level - 1 + u->n_mult - 1);
     v->seq_len = (d->panel.n_snp + unit - 1) / unit * unit;

@@ -203,6 +203,28 @@ static void latent_moments(sg_trainer *t)
     }
 }
 
+/* One mean and deviation per channel, over people and positions. The VAE is convolutional: what a genotype looks like in
+ * a latent is nearly the same at every position, and a network that shares its weights among positions profits from it.
+ */
+static void channel_moments(sg_trainer *t)
+{
+    const int64_t T = t->space.T;
+    for (int64_t c = 0; c < t->space.z; c++) {
+        float *mean = t->state.latent_mean + c * T, *std = t->state.latent_std + c * T;
+        double sum = 0, square = 0;
+        for (int64_t k = 0; k < T; k++)
+            sum += mean[k];
+        const double all = sum / (double)T;
+        for (int64_t k = 0; k < T; k++)
+            square += (double)std[k] * std[k] + (mean[k] - all) * (mean[k] - all);
+        const double deviation = sqrt(square / (double)T);
+        for (int64_t k = 0; k < T; k++) {
+            mean[k] = (float)all;
+            std[k] = (float)deviation;
+        }
+    }
+}
+
 sg_status sg_train_latents(sg_trainer *t, sg_err *err)
 {
     const int64_t D = latent_size(t), N = t->plan.n_train + t->plan.n_val;
@@ -220,11 +242,13 @@ sg_status sg_train_latents(sg_trainer *t, sg_err *err)
     sg_crew_clear(&crew);
     if (st)
         return st;
-    if (t->o->standardise >= 2)
+    if (t->state.label_shift)
         return sg_train_space(t, err);
     if (t->o->standardise)
         latent_moments(t);
-    else
+    if (t->o->standardise == 4)
+        channel_moments(t);
+    if (!t->o->standardise)
         for (int64_t d = 0; d < D; d++) {
             t->state.latent_mean[d] = 0;
             t->state.latent_std[d] = 1;
@@ -233,6 +257,16 @@ sg_status sg_train_latents(sg_trainer *t, sg_err *err)
 }
 
 /* Stage two ---------------------------------------------------------------------------------------------------- */
+
+/* All levels alike, as published, or even in log sigma. The first spends three steps in ten above sigma 3.3, where a
+ * latent is nearly all noise. Validation keeps it, so that losses can be compared. */
+static int32_t draw_level(const sg_trainer *t, int64_t epoch, sg_rng *r)
+{
+    const double lo = t->o->sigma_low, hi = t->o->sigma_high;
+    if (!(lo > 0) || epoch == FIXED_EPOCH)
+        return (int32_t)sg_rng_below(r, SG_N_SIGMA);
+    return sg_schedule_nearest(&t->schedule, lo * pow(hi / lo, sg_rng_uniform(r)));
+}
 
 static sg_status diffusion_chunk(void *ctx, int64_t first, int64_t n, sg_arena *a, float *grad, double *sum,
                                  sg_err *err)
@@ -255,7 +289,7 @@ static sg_status diffusion_chunk(void *ctx, int64_t first, int64_t n, sg_arena *
             z[d] = mean[d] + expf(0.5f * logvar[d]) * z[d];
         sg_latent_to_diffusion(&t->space, t->d->label[person], z, scratch);
         sg_rng_fill_normal(&r, noise + i * D, D);
-        level[i] = (int32_t)sg_rng_below(&r, SG_N_SIGMA);
+        level[i] = draw_level(t, b->epoch, &r);
         label[i] = sg_rng_uniform(&r) < t->o->label_dropout ? SG_UNCONDITIONAL : t->d->label[person];
     }
     double loss;

@@ -35,7 +35,8 @@ static sg_status make_networks(sg_trainer *t, sg_err *err)
     s->latent_mean = SG_NEW(t->a, float, s->n_latent);
     s->latent_std = SG_NEW(t->a, float, s->n_latent);
     s->n_label = t->d->n_label;
-    if (t->o->standardise >= 2 && !(s->label_shift = SG_NEW(t->a, float, s->n_label * s->n_latent)))
+    const bool by_label = t->o->standardise == 2 || t->o->standardise == 3;
+    if (by_label && !(s->label_shift = SG_NEW(t->a, float, s->n_label * s->n_latent)))
         return sg_arena_full(t->a, "the label means", err);
     if (t->o->standardise == 3 && !(s->latent_mix = SG_NEW(t->a, float, s->n_latent * s->n_latent)))
         return sg_arena_full(t->a, "the latents' correlations", err);

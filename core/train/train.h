@@ -59,16 +59,19 @@ sg_status sg_preset_parse(const char *word, sg_preset *out, sg_err *err) SG_MUST
     R("vae-ema", vae_ema, 0.99, 0.999, 0.9999, 0, 0.999999, "moving average of stage one's weights")                   \
     I("unet-channels", unet_channels, 32, 64, 64, 32, 1024, "U-Net base channels")                                     \
     T("unet-mult", unet_mult, "1,2", "1,2", "1,2,4", "U-Net channel multipliers, halving in between")                  \
-    I("unet-res", unet_res, 2, 2, 2, 1, 4, "residual blocks per U-Net level")                                          \
+    I("unet-res", unet_res, 1, 2, 2, 1, 4, "residual blocks per U-Net level")                                          \
     I("head-width", head_width, 32, 32, 32, 8, 256, "channels per attention head")                                     \
+    I("position", position, 1, 1, 0, 0, 1, "1: the U-Net learns a vector per position")                                \
     I("context", context_dim, 64, 128, 128, 8, 1024, "width of the label's context token")                             \
-    I("standardise", standardise, 2, 2, 0, 0, 3,                                                                       \
-      "latents: 1 each to mean 0, sd 1; 2 and by label; 3 and uncorrelated")                                           \
+    I("standardise", standardise, 4, 4, 0, 0, 4,                                                                       \
+      "latents: 1 each to mean 0, sd 1; 2 and by label; 3 and uncorrelated; 4 by channel, as all positions")           \
     T("objective", objective, "v", "v", "eps", "what the U-Net predicts: v or eps")                                    \
     I("epochs", epochs, 20, 60, 500, 1, 100000, "epochs of stage two")                                                 \
     I("min-steps", min_steps, 600, 4000, 0, 0, 1000000000, "the same for stage two")                                   \
-    I("batch", batch, 32, 64, 1024, 1, 65536, "people per step of stage two")                                          \
-    R("lr", lr, 1e-3, 5e-4, 1e-4, 0, 1e3, "learning rate of stage two")                                                \
+    I("batch", batch, 16, 64, 1024, 1, 65536, "people per step of stage two")                                          \
+    R("sigma-low", sigma_low, 0.2, 0.2, 0, 0, 100, "noise levels even in log sigma from here; 0: all levels alike")    \
+    R("sigma-high", sigma_high, 5, 5, 0, 0, 100, "to here")                                                            \
+    R("lr", lr, 4e-3, 5e-4, 1e-4, 0, 1e3, "learning rate of stage two")                                                \
     R("warmup", warmup, 1, 1, 5, 0, 1e4, "epochs of learning-rate warm-up, stage two")                                 \
     R("weight-decay", weight_decay, 0.01, 0.01, 0.01, 0, 10, "AdamW weight decay of stage two")                        \
     R("clip", clip, 1, 1, 0, 0, 1e9, "gradient norm limit of stage two; 0 none")                                       \
@@ -80,7 +83,7 @@ sg_status sg_preset_parse(const char *word, sg_preset *out, sg_err *err) SG_MUST
     T("decode", decode, "sample", "sample", "argmax", "genotypes by sample (a draw) or argmax")                        \
     I("calibrate", calibrate, 1, 1, 0, 0, 1, "1: per-SNP offsets give generated people the training frequencies")      \
     I("calibrate-people", calibrate_people, 3000, 8000, 8000, 16, 1000000, "people generated to fit the offsets")      \
-    I("chunk", chunk, 8, 16, 16, 1, 4096, "people per call of a network")                                              \
+    I("chunk", chunk, 4, 16, 16, 1, 4096, "people per call of a network")                                              \
     I("lanes", lanes, 4, 4, 4, 1, 64, "gradient buffers: the most threads that help")
 
 typedef struct sg_train_options {

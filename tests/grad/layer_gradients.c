@@ -284,6 +284,25 @@ START_TEST(concatenation_of_values_that_are_used_again)
 }
 END_TEST
 
+START_TEST(position)
+{
+    world w;
+    open_world(&w, 6);
+    w.out = sg_net_position(w.net, "p", w.in);
+    check_layer(&w, "position", L, 6);
+}
+END_TEST
+
+START_TEST(position_of_a_value_that_is_used_again)
+{
+    world w;
+    open_world(&w, 6);
+    const sg_value y = sg_net_position(w.net, "p", sg_net_silu(w.net, w.in));
+    w.out = sg_net_concat(w.net, sg_net_silu(w.net, sg_net_position(w.net, "q", y)), y);
+    check_layer(&w, "position twice", L, 12);
+}
+END_TEST
+
 START_TEST(cross_entropy_of_three_classes)
 {
     enum { N = 5 };
@@ -333,6 +352,8 @@ int main(void)
     tcase_add_test(t, geglu);
     tcase_add_test(t, upsampling);
     tcase_add_test(t, concatenation_of_values_that_are_used_again);
+    tcase_add_test(t, position);
+    tcase_add_test(t, position_of_a_value_that_is_used_again);
     tcase_add_test(t, cross_entropy_of_three_classes);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);

@@ -34,7 +34,7 @@ static const sg_unet_config unet_config = {.latent_len = T,
                                            .n_classes = 3};
 
 static sg_vae *vae;
-static sg_unet *unet;
+static sg_unet *unet, *placed; /* placed: with positions */
 static sg_schedule schedule;
 static sg_arena arena;
 static float *w, *direction, *grad;
@@ -55,9 +55,12 @@ static void setup(void)
     sg_err err = {0};
     ck_assert_msg(sg_vae_new(&vae_config, &vae, &err) == SG_OK, "%s", err.msg);
     ck_assert_msg(sg_unet_new(&unet_config, &unet, &err) == SG_OK, "%s", err.msg);
+    sg_unet_config c = unet_config;
+    c.position = true;
+    ck_assert_msg(sg_unet_new(&c, &placed, &err) == SG_OK, "%s", err.msg);
     ck_assert(sg_arena_init(&arena, (size_t)1 << 30, &err) == SG_OK);
     sg_schedule_published(&schedule);
-    const int64_t a = sg_vae_get_params(vae)->n_float, b = sg_unet_get_params(unet)->n_float, n = a > b ? a : b;
+    const int64_t a = sg_vae_get_params(vae)->n_float, b = sg_unet_get_params(placed)->n_float, n = a > b ? a : b;
     w = calloc((size_t)n, sizeof *w);
     grad = calloc((size_t)n, sizeof *grad);
     direction = calloc((size_t)n, sizeof *direction);
@@ -71,6 +74,7 @@ static void teardown(void)
 {
     sg_vae_free(vae);
     sg_unet_free(unet);
+    sg_unet_free(placed);
     sg_arena_clear(&arena);
     free(w);
     free(grad);
@@ -194,6 +198,33 @@ START_TEST(unet_gradient_of_both_objectives_with_person_weights)
     memset(grad, 0, (size_t)p->n_float * sizeof *grad);
     (void)unet_loss(true, SG_OBJECTIVE_V);
     compare(p, unet_v);
+}
+END_TEST
+
+static double placed_v(void)
+{
+    sg_unet *old = unet;
+    unet = placed;
+    const double loss = unet_loss(false, SG_OBJECTIVE_V);
+    unet = old;
+    return loss;
+}
+
+START_TEST(unet_gradient_with_a_vector_per_position)
+{
+    const sg_params *p = sg_unet_get_params(placed), *plain = sg_unet_get_params(unet);
+    const sg_param *first = sg_params_find(p, "snpgen.position.0"), *second = sg_params_find(p, "snpgen.position.1");
+    ck_assert(first && second);
+    ck_assert_int_eq(first->n, T * 32);
+    ck_assert_int_eq(second->n, T / 2 * 32);
+    ck_assert_int_eq(p->n_float, plain->n_float + first->n + second->n);
+    ck_assert_ptr_null(sg_params_find(plain, "snpgen.position.0"));
+    random_weights(p);
+    sg_unet *old = unet;
+    unet = placed;
+    (void)unet_loss(true, SG_OBJECTIVE_V);
+    unet = old;
+    compare(p, placed_v);
 }
 END_TEST
 
@@ -447,6 +478,7 @@ int main(void)
     tcase_add_test(t, vae_gradient_with_padding_and_a_kl_weight_of_its_own);
     tcase_add_test(t, padding_weighs_nothing_in_the_vae_loss);
     tcase_add_test(t, unet_gradient_of_both_objectives_with_person_weights);
+    tcase_add_test(t, unet_gradient_with_a_vector_per_position);
     tcase_add_test(t, both_objectives_describe_the_same_denoised_latent);
     tcase_add_test(t, chunks_of_a_batch_add_up);
     tcase_add_test(t, a_person_comes_out_bit_for_bit_the_same_in_any_batch);

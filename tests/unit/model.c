@@ -493,6 +493,7 @@ START_TEST(every_wrong_field_of_the_card_is_named)
         {"\"head_width\": 32", "\"head_width\": 1e9", SG_FORMAT, "card.json: unet.head_width is not a whole number"},
         {"\"n_classes\": 2", "\"n_classes\": 3", SG_MISMATCH,
          "card.json: the U-Net knows 3 classes, there are 2 labels"},
+        {"\"position\": true", "\"position\": 1", SG_FORMAT, "card.json: unet.position is neither true nor false"},
         {"\"solver\": \"euler\"", "\"solver\": \"ode\"", SG_FORMAT, "card.json: sampling.solver is wrong: "},
         {"\"decode\": \"sample\"", "\"decode\": \"best\"", SG_FORMAT,
          "card.json: sampling.decode is wrong: decoding \"best\", want argmax or sample"},
@@ -503,6 +504,7 @@ START_TEST(every_wrong_field_of_the_card_is_named)
         {"\"id\"", "\"id\": \"a\", \"id\"", SG_FORMAT, "card.json line"},
     };
     sg_card c = small_card();
+    c.unet.position = true;
     c.n_train = 7;
     c.n_train_label[0] = 4;
     c.n_train_label[1] = 3;
@@ -523,6 +525,28 @@ START_TEST(every_wrong_field_of_the_card_is_named)
     ck_assert_str_eq(err.msg, "card.json: not a JSON object");
     ck_assert_int_eq(sg_card_decode("", 0, &a, &c, &err), SG_FORMAT);
     sg_arena_clear(&a);
+}
+END_TEST
+
+START_TEST(a_card_that_does_not_speak_of_positions_has_none)
+{
+    for (int k = 0; k < 3; k++) { /* false, true, true but struck out */
+        sg_card c = small_card(), back;
+        c.unet.position = k > 0;
+        sg_buf b;
+        sg_err err = {0};
+        sg_buf_init(&b, 1 << 20);
+        ck_ok(sg_card_encode(&c, &b, &err), err);
+        char *hit = strstr((char *)b.data, "\"position\"");
+        ck_assert_ptr_nonnull(hit);
+        if (k == 2)
+            hit[1] = 'q'; /* a name nobody reads */
+        sg_arena a = unit_arena(1 << 20);
+        ck_ok(sg_card_decode(b.data, b.n, &a, &back, &err), err);
+        ck_assert(back.unet.position == (k == 1));
+        sg_arena_clear(&a);
+        sg_buf_clear(&b);
+    }
 }
 END_TEST
 
@@ -606,4 +630,5 @@ UNIT_MAIN("model", what_is_saved_is_what_is_opened, the_sealed_people_are_nowher
           weights_that_the_card_vouches_for_must_still_make_sense,
           a_reference_of_other_sizes_than_the_card_says_is_a_mismatch,
           a_bundle_is_never_overwritten_and_a_failed_save_leaves_nothing, every_wrong_field_of_the_card_is_named,
-          sizes_in_the_reference_head_are_not_believed, keys_are_private_exact_and_never_replaced)
+          a_card_that_does_not_speak_of_positions_has_none, sizes_in_the_reference_head_are_not_believed,
+          keys_are_private_exact_and_never_replaced)

@@ -107,6 +107,28 @@ START_TEST(the_presets_fit_a_panel_of_any_length)
 }
 END_TEST
 
+START_TEST(standardised_by_channel_all_positions_share_one_scale)
+{
+    world w = world_new();
+    w.o.standardise = 4;
+    w.o.vae_epochs = w.o.epochs = 1;
+    sg_train_result r;
+    sg_err err = {0};
+    ck_ok(sg_train_run(&w.d, &w.o, w.work, false, NULL, &w.a, &r, &err), err);
+    ck_assert(r.plan.unet.position);
+    ck_assert_ptr_null(r.space.shift);
+    ck_assert_ptr_null(r.space.mix);
+    const int64_t T = r.space.T;
+    for (int64_t d = 0; d < r.space.z * T; d++) {
+        ck_assert_float_eq(r.space.mean[d], r.space.mean[d / T * T]);
+        ck_assert_float_eq(r.space.std[d], r.space.std[d / T * T]);
+        ck_assert_float_gt(r.space.std[d], 0);
+    }
+    ck_assert_float_ne(r.space.std[0], r.space.std[T]); /* another channel */
+    world_end(&w);
+}
+END_TEST
+
 START_TEST(a_setting_out_of_range_is_refused_by_its_name)
 {
     world w = world_new();
@@ -115,6 +137,10 @@ START_TEST(a_setting_out_of_range_is_refused_by_its_name)
     w.o.label_dropout = 1.5;
     ck_assert_int_eq(sg_train_check(&w.o, &w.d, &plan, &err), SG_LIMIT);
     ck_assert_str_eq(err.msg, "--label-dropout is 1.5, want 0 to 1");
+    w.o = tiny_options();
+    w.o.sigma_high = w.o.sigma_low = 0.5;
+    ck_assert_int_eq(sg_train_check(&w.o, &w.d, &plan, &err), SG_LIMIT);
+    ck_assert_str_eq(err.msg, "--sigma-high is 0.5, want more than --sigma-low, 0.5");
     w.o = tiny_options();
     (void)snprintf(w.o.vae_channels, sizeof w.o.vae_channels, "32,x");
     ck_assert_int_eq(sg_train_check(&w.o, &w.d, &plan, &err), SG_FORMAT);
@@ -247,7 +273,7 @@ START_TEST(a_checkpoint_of_other_options_or_other_people_is_refused_and_says_wha
     ck_assert_ptr_nonnull(strstr(err.msg, "holds an unfinished run"));
     w.o.lr = 0.002;
     ck_assert_int_eq(sg_train_run(&w.d, &w.o, w.work, true, NULL, &w.a, &r, &err), SG_MISMATCH);
-    ck_assert_ptr_nonnull(strstr(err.msg, "the checkpoint was made with --lr 0.001, this run asks for 0.002"));
+    ck_assert_ptr_nonnull(strstr(err.msg, "the checkpoint was made with --lr 0.004, this run asks for 0.002"));
     w.o = tiny_options();
     w.d.digest.b[0] ^= 1;
     ck_assert_int_eq(sg_train_run(&w.d, &w.o, w.work, true, NULL, &w.a, &r, &err), SG_MISMATCH);
@@ -333,12 +359,12 @@ START_TEST(few_people_train_for_more_epochs_until_the_least_number_of_steps)
 }
 END_TEST
 
-UNIT_MAIN("train", the_presets_fit_a_panel_of_any_length, a_setting_out_of_range_is_refused_by_its_name,
-          the_bytes_do_not_depend_on_the_number_of_threads, people_who_are_not_members_leave_no_trace_in_the_weights,
+UNIT_MAIN("train", the_presets_fit_a_panel_of_any_length, standardised_by_channel_all_positions_share_one_scale,
+          a_setting_out_of_range_is_refused_by_its_name, the_bytes_do_not_depend_on_the_number_of_threads,
+          people_who_are_not_members_leave_no_trace_in_the_weights,
           a_run_stopped_after_every_few_steps_ends_with_the_same_bytes,
           a_run_killed_at_random_moments_resumes_and_ends_with_the_same_bytes,
           a_checkpoint_of_other_options_or_other_people_is_refused_and_says_what_differs,
           a_damaged_checkpoint_is_refused_at_every_byte_that_matters,
           a_loss_that_is_not_finite_stops_with_stage_epoch_and_step_and_keeps_the_checkpoint,
-          time_and_memory_are_estimated_before_a_run,
-          few_people_train_for_more_epochs_until_the_least_number_of_steps)
+          time_and_memory_are_estimated_before_a_run, few_people_train_for_more_epochs_until_the_least_number_of_steps)
