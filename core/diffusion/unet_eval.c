@@ -73,7 +73,7 @@ sg_status sg_unet_load(sg_unet *u, const float *w, sg_err *err)
 {
     SG_TRY(sg_check_finite(&u->params, w, err));
     memcpy(u->w, w, (size_t)u->params.n_float * sizeof *w);
-    sg_net_load(u->net, u->w);
+    SG_TRY(sg_net_load(u->net, u->w, err));
     return fold_labels(u, err);
 }
 

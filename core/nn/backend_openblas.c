@@ -26,7 +26,7 @@ static int64_t packed_floats(const sg_map *m)
 }
 
 /* [N, K, tap] -> [tap, K, N], through tiles of 16 x 16 that stay in the first cache: called every training step. */
-static void pack(const sg_map *m, const float *w, float *packed)
+static bool pack(const sg_map *m, const float *w, float *packed)
 {
     enum { TILE = 16, TAP_MAX = 3 };
     const int64_t K = m->K, N = m->N, T = m->n_tap;
@@ -41,6 +41,13 @@ static void pack(const sg_map *m, const float *w, float *packed)
                 for (int64_t k = 0; k < n_k; k++)
                     memcpy(packed + (t * K + k0 + k) * N + n0, tile + (k * T + t) * TILE, (size_t)n_n * sizeof *packed);
         }
+    return true;
+}
+
+static int64_t scratch_floats(const sg_map *m, int64_t R)
+{
+    (void)R;
+    return m->n_tap > 1 ? m->n_tap * m->N * m->K : 0;
 }
 
 static void product(bool ta, bool tb, int64_t M, int64_t N, int64_t K, const float *A, int64_t lda, const float *B,
@@ -50,18 +57,19 @@ static void product(bool ta, bool tb, int64_t M, int64_t N, int64_t K, const flo
                 (blasint)K, 1.0f, A, (blasint)lda, B, (blasint)ldb, beta, C, (blasint)ldc);
 }
 
-static void forward(const sg_map *m, int64_t B, int64_t R, const float *x, int64_t x_person, const float *packed,
-                    float *y, int64_t y_person)
+static void forward(const sg_map *m, const sg_map_call *c)
 {
-    for (int64_t b = 0; b < B; b++)
+    sg_map_start(m, c);
+    for (int64_t b = 0; b < c->B; b++)
         for (int t = 0; t < m->n_tap; t++)
-            product(false, false, R, m->N, m->K, x + b * x_person + t * m->K, m->stride * m->K,
-                    packed + t * m->K * m->N, m->N, 1.0f, y + b * y_person, m->N);
+            product(false, false, c->R, m->N, m->K, c->x + b * c->x_person + t * m->K, m->stride * m->K,
+                    c->packed + t * m->K * m->N, m->N, 1.0f, c->y + b * c->y_person, m->N);
 }
 
 static void back_x(const sg_map *m, int64_t B, int64_t R, const float *dy, int64_t y_person, const float *packed,
-                   float *dx, int64_t x_person)
+                   float *dx, int64_t x_person, float *scratch)
 {
+    (void)scratch;
     for (int64_t b = 0; b < B; b++)
         for (int t = 0; t < m->n_tap; t++)
             product(false, true, R, m->K, m->N, dy + b * y_person, m->N, packed + t * m->K * m->N, m->N, 1.0f,
@@ -87,8 +95,10 @@ const sg_backend sg_backend_openblas = {
     .name = "openblas",
     .usable = usable,
     .start = start,
+    .needs = "any processor",
     .packed_floats = packed_floats,
     .pack = pack,
+    .scratch_floats = scratch_floats,
     .forward = forward,
     .back_x = back_x,
     .back_w = back_w,

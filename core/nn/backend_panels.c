@@ -6,12 +6,13 @@
  * left side is 3 K floats long and the next one begins K (or 2 K, with stride 2) later.
  *
  * packed: the forward panels [n_tap K] x [N], then for the backward pass n_tap times [N] x [K].
- * Gradients of weights and the small products of attention go to OpenBLAS.
+ * In bfloat16 the activations are narrowed on the way in, a group of people at a time, into scratch.
  */
 #include "nn/backend.h"
 #include "nn/gemm.h"
 
 #include <stddef.h>
+#include <string.h>
 
 /* People are taken in groups whose activations stay in the cache beside a panel. */
 enum { GROUP_FLOATS = 64 * 1024 };
@@ -28,75 +29,168 @@ static int64_t panel_columns(int64_t N, int64_t width)
     return (N + width - 1) / width * width;
 }
 
-static int64_t floats(const sg_map *m, int64_t width)
-{
-    const int64_t T = m->n_tap;
-    return T * m->K * panel_columns(m->N, width) + T * m->N * panel_columns(m->K, width);
-}
-
 /* Width of the panel that begins at column n of N. */
 static int64_t panel_width(int64_t n, int64_t N, int64_t width)
 {
     return N - n > width ? 2 * width : width;
 }
 
+/* Floats that panels of [K] x [N] take. */
+static int64_t panel_floats(const sg_gemm *g, int64_t K, int64_t N)
+{
+    return (g->half ? (K + 1) / 2 : K) * panel_columns(N, g->width);
+}
+
+static int64_t floats(const sg_gemm *g, const sg_map *m)
+{
+    return panel_floats(g, m->n_tap * m->K, m->N) + m->n_tap * panel_floats(g, m->N, m->K);
+}
+
+/* To nearest, ties to even; weights are finite (checked at load). */
+static inline uint16_t half_of(float x)
+{
+    uint32_t u;
+    memcpy(&u, &x, sizeof u);
+    return (uint16_t)((u + 0x7fff + (u >> 16 & 1)) >> 16);
+}
+
+/* Entry k, j of a panel `wide` columns across. */
+static inline void put(void *panel, bool half, int64_t wide, int64_t k, int64_t j, float x)
+{
+    if (half)
+        ((uint16_t *)panel)[(k / 2 * wide + j) * 2 + k % 2] = half_of(x);
+    else
+        ((float *)panel)[k * wide + j] = x;
+}
+
 /* [N, K, T] -> panels [T K] x [N], a few k at a time so that what is written to stays in the first cache. */
-static void pack_forward(int64_t N, int64_t K, int64_t T, const float *w, float *to, int64_t width)
+static void pack_forward(const sg_gemm *g, const sg_map *m, const float *w, float *to)
 {
     enum { BLOCK = 16 };
+    const int64_t N = m->N, K = m->K, T = m->n_tap, width = g->width;
+    const bool half = g->half;
     for (int64_t n0 = 0; n0 < N; n0 += 2 * width) {
         const int64_t wide = panel_width(n0, N, width), n_n = N - n0 < wide ? N - n0 : wide;
         for (int64_t k0 = 0; k0 < K; k0 += BLOCK)
             for (int64_t j = 0; j < n_n; j++) {
-                const float *from = w + ((n0 + j) * K + k0) * T;
+                const int64_t n = !m->split ? n0 + j : j < width ? n0 / 2 + j : (N + n0) / 2 + j - width;
+                const float *from = w + (n * K + k0) * T;
                 for (int64_t k = k0; k < k0 + BLOCK && k < K; k++)
                     for (int64_t t = 0; t < T; t++)
-                        to[(t * K + k) * wide + j] = *from++;
+                        put(to, half, wide, t * K + k, j, *from++);
             }
-        to += T * K * wide;
+        to += (half ? (T * K + 1) / 2 : T * K) * wide;
     }
 }
 
 /* [N, K, T] -> for tap t panels [N] x [K]. */
-static void pack_back(int64_t N, int64_t K, int64_t T, int64_t t, const float *w, float *to, int64_t width)
+static void pack_back(const sg_gemm *g, const sg_map *m, int64_t t, const float *w, float *to)
 {
+    const int64_t N = m->N, K = m->K, T = m->n_tap, width = g->width;
     for (int64_t k0 = 0; k0 < K; k0 += 2 * width) {
         const int64_t wide = panel_width(k0, K, width), n_k = K - k0 < wide ? K - k0 : wide;
         for (int64_t n = 0; n < N; n++)
             for (int64_t j = 0; j < n_k; j++)
-                to[n * wide + j] = w[(n * K + k0 + j) * T + t];
-        to += N * wide;
+                put(to, g->half, wide, n, j, w[(n * K + k0 + j) * T + t]);
+        to += (g->half ? (N + 1) / 2 : N) * wide;
     }
 }
 
 /* The columns that fill up a last panel are zero from the start (the buffer is born zeroed) and stay so. */
-static void pack(const sg_map *m, const float *w, float *packed, int64_t width)
+static bool pack(const sg_gemm *g, const sg_map *m, const float *w, float *packed)
 {
-    const int64_t K = m->K, N = m->N, T = m->n_tap;
-    pack_forward(N, K, T, w, packed, width);
-    packed += T * K * panel_columns(N, width);
-    for (int64_t t = 0; t < T; t++)
-        pack_back(N, K, T, t, w, packed + t * N * panel_columns(K, width), width);
+    pack_forward(g, m, w, packed);
+    packed += panel_floats(g, m->n_tap * m->K, m->N);
+    for (int64_t t = 0; t < m->n_tap; t++)
+        pack_back(g, m, t, w, packed + t * panel_floats(g, m->N, m->K));
+    return true;
 }
 
-static void forward(const sg_gemm *g, const sg_map *m, int64_t B, int64_t R, const float *x, int64_t x_person,
-                    const float *packed, float *y, int64_t y_person)
+/* Rows of x that R results read. */
+static int64_t rows_read(const sg_map *m, int64_t R)
 {
-    const int64_t step = group_of(x_person + y_person);
-    for (int64_t b = 0; b < B; b += step)
-        g->run(B - b < step ? B - b : step, R, m->n_tap * m->K, m->N, x + b * x_person, x_person, m->stride * m->K,
-               packed, y + b * y_person, y_person, m->N);
+    return R > 0 ? (R - 1) * m->stride + m->n_tap : 0;
+}
+
+/* Elements of one person in bfloat16: rows of `width` floats and one zero, for an odd number of them. Whole pairs. */
+static int64_t half_person(int64_t n)
+{
+    return (n + 2) / 2 * 2;
+}
+
+static int64_t scratch_floats(const sg_gemm *g, const sg_map *m, int64_t R)
+{
+    const int64_t in = rows_read(m, R) * m->K, out = R * m->N, widest = in > out ? in : out;
+    const int64_t half = g->half ? group_of(in + out) * half_person(widest) / 2 + 1 : 0;
+    const int64_t back = sg_backend_openblas.scratch_floats(m, R);
+    return half > back ? half : back;
+}
+
+/* n floats each of n_group people -> scratch; points the call there. */
+static void narrow(const sg_gemm *g, sg_gemm_call *s, int64_t n, float *scratch)
+{
+    uint16_t *to = (uint16_t *)(void *)scratch;
+    const float *from = s->a;
+    for (int64_t b = 0; b < s->n_group; b++) {
+        uint16_t *row = to + b * half_person(n);
+        g->narrow(from + b * s->a_group, row, n);
+        row[n] = 0;
+    }
+    s->a = to;
+    s->a_group = half_person(n);
+}
+
+static void forward(const sg_gemm *g, const sg_map *m, const sg_map_call *c)
+{
+    const int64_t in = rows_read(m, c->R) * m->K, step = group_of(in + c->R * m->N);
+    for (int64_t b = 0; b < c->B; b += step) {
+        sg_gemm_call s = {.n_group = c->B - b < step ? c->B - b : step,
+                          .M = c->R,
+                          .K = m->n_tap * m->K,
+                          .N = m->N,
+                          .a = c->x + b * c->x_person,
+                          .a_group = c->x_person,
+                          .lda = m->stride * m->K,
+                          .panels = c->packed,
+                          .res = c->res ? c->res + b * c->y_person : NULL,
+                          .bias = c->bias,
+                          .row = c->row ? c->row + b * m->N : NULL,
+                          .row_group = m->N,
+                          .c = c->y + b * c->y_person,
+                          .c_group = c->y_person,
+                          .ldc = c->geglu ? m->N / 2 : m->N,
+                          .split = m->split,
+                          .geglu = c->geglu};
+        if (g->half)
+            narrow(g, &s, in, c->scratch);
+        g->run(&s);
+    }
 }
 
 static void back_x(const sg_gemm *g, const sg_map *m, int64_t B, int64_t R, const float *dy, int64_t y_person,
-                   const float *packed, float *dx, int64_t x_person)
+                   const float *packed, float *dx, int64_t x_person, float *scratch)
 {
-    const int64_t step = group_of(x_person + y_person), T = m->n_tap, tap = m->N * panel_columns(m->K, g->width);
-    const float *back = packed + T * m->K * panel_columns(m->N, g->width);
-    for (int64_t b = 0; b < B; b += step)
-        for (int64_t t = 0; t < T; t++)
-            g->run(B - b < step ? B - b : step, R, m->N, m->K, dy + b * y_person, y_person, m->N, back + t * tap,
-                   dx + b * x_person + t * m->K, x_person, m->stride * m->K);
+    const int64_t step = group_of(rows_read(m, R) * m->K + R * m->N), T = m->n_tap, tap = panel_floats(g, m->N, m->K);
+    const float *back = packed + panel_floats(g, T * m->K, m->N);
+    for (int64_t b = 0; b < B; b += step) {
+        sg_gemm_call s = {.n_group = B - b < step ? B - b : step,
+                          .M = R,
+                          .K = m->N,
+                          .N = m->K,
+                          .a = dy + b * y_person,
+                          .a_group = y_person,
+                          .lda = m->N,
+                          .c_group = x_person,
+                          .ldc = m->stride * m->K};
+        if (g->half)
+            narrow(g, &s, R * m->N, scratch);
+        for (int64_t t = 0; t < T; t++) {
+            s.panels = back + t * tap;
+            s.c = dx + b * x_person + t * m->K;
+            s.res = s.c;
+            g->run(&s);
+        }
+    }
 }
 
 static void start(void)
@@ -110,44 +204,83 @@ static void back_w(const sg_map *m, int64_t B, int64_t R, const float *x, int64_
     sg_backend_openblas.back_w(m, B, R, x, x_person, dy, y_person, dw, scratch);
 }
 
-static void product(bool ta, bool tb, int64_t M, int64_t N, int64_t K, const float *A, int64_t lda, const float *B,
-                    int64_t ldb, float beta, float *C, int64_t ldc)
+/* Columns n0.. of op(B) as one panel [K][2 width]. */
+static void pack_panel(bool tb, const float *B, int64_t ldb, int64_t K, int64_t n0, int64_t n_n, int64_t wide,
+                       float *to)
 {
-    sg_backend_openblas.product(ta, tb, M, N, K, A, lda, B, ldb, beta, C, ldc);
+    if (n_n < wide)
+        memset(to, 0, (size_t)(K * wide) * sizeof *to);
+    for (int64_t k = 0; k < K && !tb; k++)
+        memcpy(to + k * wide, B + k * ldb + n0, (size_t)n_n * sizeof *to);
+    for (int64_t j = 0; j < n_n && tb; j++)
+        for (int64_t k = 0; k < K; k++)
+            to[k * wide + j] = B[(n0 + j) * ldb + k];
 }
 
-/* The two backends differ in their kernel alone. */
-#define BACKEND(isa)                                                                                                   \
+/* Attention's products: one panel of B at a time. What has a long sum or a transposed left side is OpenBLAS's. */
+static void product(const sg_gemm *g, bool ta, bool tb, int64_t M, int64_t N, int64_t K, const float *A, int64_t lda,
+                    const float *B, int64_t ldb, float beta, float *C, int64_t ldc)
+{
+    enum { K_MAX = 256, WIDE_MAX = 32 };
+    if (ta || K > K_MAX || beta != 0.0f) {
+        sg_backend_openblas.product(ta, tb, M, N, K, A, lda, B, ldb, beta, C, ldc);
+        return;
+    }
+    float panel[K_MAX * WIDE_MAX];
+    for (int64_t n0 = 0; n0 < N; n0 += 2 * g->width) {
+        const int64_t wide = panel_width(n0, N, g->width), n_n = N - n0 < wide ? N - n0 : wide;
+        pack_panel(tb, B, ldb, K, n0, n_n, wide, panel);
+        g->run(&(sg_gemm_call){
+            .n_group = 1, .M = M, .K = K, .N = n_n, .a = A, .lda = lda, .panels = panel, .c = C + n0, .ldc = ldc});
+    }
+}
+
+/* The backends differ in their kernel alone; small products are float32 in all of them. */
+#define BACKEND(isa, small, how, exact_one, words)                                                                     \
     static int64_t floats_##isa(const sg_map *m)                                                                       \
     {                                                                                                                  \
-        return floats(m, sg_gemm_##isa.width);                                                                         \
+        return floats(&sg_gemm_##isa, m);                                                                              \
     }                                                                                                                  \
-    static void pack_##isa(const sg_map *m, const float *w, float *packed)                                             \
+    static bool pack_##isa(const sg_map *m, const float *w, float *packed)                                             \
     {                                                                                                                  \
-        pack(m, w, packed, sg_gemm_##isa.width);                                                                       \
+        return pack(&sg_gemm_##isa, m, w, packed);                                                                     \
     }                                                                                                                  \
-    static void forward_##isa(const sg_map *m, int64_t B, int64_t R, const float *x, int64_t x_person,                 \
-                              const float *packed, float *y, int64_t y_person)                                         \
+    static int64_t scratch_##isa(const sg_map *m, int64_t R)                                                           \
     {                                                                                                                  \
-        forward(&sg_gemm_##isa, m, B, R, x, x_person, packed, y, y_person);                                            \
+        return scratch_floats(&sg_gemm_##isa, m, R);                                                                   \
+    }                                                                                                                  \
+    static void forward_##isa(const sg_map *m, const sg_map_call *c)                                                   \
+    {                                                                                                                  \
+        forward(&sg_gemm_##isa, m, c);                                                                                 \
     }                                                                                                                  \
     static void back_x_##isa(const sg_map *m, int64_t B, int64_t R, const float *dy, int64_t y_person,                 \
-                             const float *packed, float *dx, int64_t x_person)                                         \
+                             const float *packed, float *dx, int64_t x_person, float *scratch)                         \
     {                                                                                                                  \
-        back_x(&sg_gemm_##isa, m, B, R, dy, y_person, packed, dx, x_person);                                           \
+        back_x(&sg_gemm_##isa, m, B, R, dy, y_person, packed, dx, x_person, scratch);                                  \
+    }                                                                                                                  \
+    static void product_##isa(bool ta, bool tb, int64_t M, int64_t N, int64_t K, const float *A, int64_t lda,          \
+                              const float *B, int64_t ldb, float beta, float *C, int64_t ldc)                          \
+    {                                                                                                                  \
+        product(&sg_gemm_##small, ta, tb, M, N, K, A, lda, B, ldb, beta, C, ldc);                                      \
     }                                                                                                                  \
     static bool usable_##isa(void)                                                                                     \
     {                                                                                                                  \
         return sg_gemm_##isa.usable();                                                                                 \
     }                                                                                                                  \
     const sg_backend sg_backend_panels_##isa = {.name = "panels-" #isa,                                                \
+                                                .precision = how,                                                      \
+                                                .exact = exact_one,                                                    \
+                                                .geglu = true,                                                         \
+                                                .needs = words,                                                        \
                                                 .usable = usable_##isa,                                                \
                                                 .start = start,                                                        \
                                                 .packed_floats = floats_##isa,                                         \
                                                 .pack = pack_##isa,                                                    \
+                                                .scratch_floats = scratch_##isa,                                       \
                                                 .forward = forward_##isa,                                              \
                                                 .back_x = back_x_##isa,                                                \
                                                 .back_w = back_w,                                                      \
-                                                .product = product};
-BACKEND(avx512)
-BACKEND(avx2)
+                                                .product = product_##isa};
+BACKEND(avx512, avx512, SG_FLOAT32, NULL, "AVX-512")
+BACKEND(avx2, avx2, SG_FLOAT32, NULL, "AVX2 with FMA")
+BACKEND(bf16, avx512, SG_BFLOAT16, &sg_backend_panels_avx512, "AVX512_BF16")

@@ -5,24 +5,6 @@
 #include <assert.h>
 #include <string.h>
 
-/* y rows before the product: what is added to it. */
-static void start_rows(const float *bias, const float *row, const float *res, float *y, int64_t R, int64_t N)
-{
-    const sg_vec *v = sg_vec_chosen();
-    if (res && res != y)
-        memcpy(y, res, (size_t)(R * N) * sizeof *y);
-    else if (!res && bias)
-        v->fill_rows(bias, y, R, N);
-    else if (!res)
-        memset(y, 0, (size_t)(R * N) * sizeof *y);
-    for (int64_t r = 0; r < R; r++) {
-        if (res && bias)
-            v->add(bias, y + r * N, N);
-        if (row)
-            v->add(row, y + r * N, N);
-    }
-}
-
 static void expect(const sg_dense *d, const sg_tensor *x, const sg_tensor *y)
 {
     const int64_t B = y->dim[0], R = y->dim[1];
@@ -32,22 +14,34 @@ static void expect(const sg_dense *d, const sg_tensor *x, const sg_tensor *y)
 }
 
 void sg_dense_forward(const sg_dense *d, const sg_tensor *x, const float *packed, const float *bias,
-                      const sg_tensor *row, const sg_tensor *res, sg_tensor *y)
+                      const sg_tensor *row, const sg_tensor *res, bool geglu, sg_tensor *y, float *scratch)
 {
-    expect(d, x, y);
     const int64_t B = y->dim[0], R = y->dim[1], N = d->map.N, K = d->map.K;
+    const sg_tensor whole = sg_view3(y->x, B, R, geglu ? 2 * y->dim[2] : y->dim[2]);
+    expect(d, x, &whole);
+    assert(!geglu || (!row && !res && d->map.split && d->backend->geglu));
     if (row)
         SG_EXPECT_SHAPE(row, B, 1, N);
     if (res)
         SG_EXPECT_SHAPE(res, B, R, N);
-    for (int64_t b = 0; b < B; b++)
-        start_rows(bias, row ? row->x + b * N : NULL, res ? res->x + b * R * N : NULL, y->x + b * R * N, R, N);
-    sg_backend_chosen()->forward(&d->map, B, R, x->x + d->first * K, x->dim[1] * K, packed, y->x, R * N);
+    const sg_map_call call = {.B = B,
+                              .R = R,
+                              .x = x->x + d->first * K,
+                              .x_person = x->dim[1] * K,
+                              .packed = packed,
+                              .y = y->x,
+                              .y_person = R * y->dim[2],
+                              .bias = bias,
+                              .row = row ? row->x : NULL,
+                              .res = res ? res->x : NULL,
+                              .geglu = geglu,
+                              .scratch = scratch};
+    d->backend->forward(&d->map, &call);
 }
 
-int64_t sg_dense_scratch(const sg_dense *d)
+int64_t sg_dense_scratch(const sg_dense *d, int64_t R)
 {
-    const int64_t w = d->map.n_tap > 1 ? d->map.n_tap * d->map.N * d->map.K : 0;
+    const int64_t w = d->backend->scratch_floats(&d->map, R);
     const int64_t sums = 3 * d->map.N; /* one float, one double each */
     return w > sums ? w : sums;
 }
@@ -80,11 +74,11 @@ void sg_dense_backward(const sg_dense *d, const sg_tensor *x, const float *packe
     if (dbias)
         column_sums(dy->x, B * R, N, dbias, true, scratch);
     if (dw)
-        sg_backend_chosen()->back_w(&d->map, B, R, x->x + d->first * K, rows * K, dy->x, R * N, dw, scratch);
+        d->backend->back_w(&d->map, B, R, x->x + d->first * K, rows * K, dy->x, R * N, dw, scratch);
     if (!dx)
         return;
     SG_EXPECT_SHAPE(dx, B, rows, K);
     if (!add)
         memset(dx->x, 0, (size_t)(B * rows * K) * sizeof *dx->x);
-    sg_backend_chosen()->back_x(&d->map, B, R, dy->x, R * N, packed, dx->x + d->first * K, rows * K);
+    d->backend->back_x(&d->map, B, R, dy->x, R * N, packed, dx->x + d->first * K, rows * K, scratch);
 }

@@ -1,9 +1,15 @@
-/* gemm.h - our own matrix product over packed weights, one file per instruction set.
+/* gemm.h - our own matrix products over packed weights, one file per instruction set.
  *
- * Shape:   c [M, N] += a [M, K] w, for n_group groups of M rows each; rows of a lie lda floats apart and may overlap
- *          (conv3 reads K = 3 C floats of rows that are C apart). w is packed in panels of 2 `width` columns, [K][2
- * width] each, the last one of `width` when that is enough, filled up with zeros. Units:   float32, fused multiply-add,
- * summed over k in order: a row's result depends on nothing but its row. Owner:   the caller. Threads: pure functions.
+ * Shape:   c [M, N] = start + a [M, K] w, for n_group groups of M rows each. Rows of a lie lda elements apart and may
+ *          overlap (conv3 reads K = 3 C elements of rows that are C apart). w is packed in panels of 2 `width` columns,
+ *          [K][2 width] each, the last one of `width` when that is enough, filled up with zeros. When `split`, a panel
+ *          is `width` columns of the first half of N beside the same ones of the second half; N is then a multiple of
+ *          2 `width`.
+ * Units:   float32, fused multiply-add, summed over k in order: a row's result depends on nothing but its row.
+ *          `half`: a and w are bfloat16, two k at a time ([K / 2][2 width][2]); K odd reads one element of a beyond the
+ *          row, which must not be NaN, against a weight of zero. Sums are float32 all the same.
+ * Owner:   the caller.
+ * Threads: pure functions.
  * Not here: who packs (backend_panels.c).
  */
 #ifndef SG_NN_GEMM_H
@@ -12,14 +18,30 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+typedef struct sg_gemm_call {
+    int64_t n_group, M, K, N;
+    const void *a;
+    int64_t a_group, lda; /* elements */
+    const void *panels;
+    /* What a sum starts from: res (laid out like c, may be c) + bias [N] + row [N] of the group; NULL for nothing. */
+    const float *res, *bias, *row;
+    int64_t row_group;
+    float *c;
+    int64_t c_group, ldc;
+    bool split;
+    bool geglu; /* split only: c [M, N / 2] = first half times GELU of the second */
+} sg_gemm_call;
+
 typedef struct sg_gemm {
     const char *name;
     bool (*usable)(void);
     int width; /* floats of a vector */
-    void (*run)(int64_t n_group, int64_t M, int64_t K, int64_t N, const float *a, int64_t a_group, int64_t lda,
-                const float *panels, float *c, int64_t c_group, int64_t ldc);
+    bool half;
+    void (*run)(const sg_gemm_call *call);
+    /* bfloat16 of n floats, to nearest; NULL unless half. */
+    void (*narrow)(const float *x, uint16_t *y, int64_t n);
 } sg_gemm;
 
-extern const sg_gemm sg_gemm_avx512, sg_gemm_avx2;
+extern const sg_gemm sg_gemm_avx512, sg_gemm_avx2, sg_gemm_bf16;
 
 #endif

@@ -22,13 +22,14 @@ enum { SG_GROUPS = 32 };
 typedef struct sg_dense {
     sg_map map;
     int first;
+    const sg_backend *backend;
 } sg_dense;
 
 /* y [B, R, N] = map of x + bias [N] + row [B, 1, N] + res [B, R, N]; bias, row, res may be NULL; res may be y itself.
- */
+ * geglu: y [B, R, N / 2] = GEGLU of that, without writing it. */
 void sg_dense_forward(const sg_dense *d, const sg_tensor *x, const float *packed, const float *bias,
-                      const sg_tensor *row, const sg_tensor *res, sg_tensor *y);
-int64_t sg_dense_scratch(const sg_dense *d);
+                      const sg_tensor *row, const sg_tensor *res, bool geglu, sg_tensor *y, float *scratch);
+int64_t sg_dense_scratch(const sg_dense *d, int64_t R);
 /* drow [B, 1, N] overwritten or added to (drow_add). The gradient of res is dy: the caller's business. */
 void sg_dense_backward(const sg_dense *d, const sg_tensor *x, const float *packed, const sg_tensor *dy, sg_tensor *dx,
                        bool add, float *dw, float *dbias, sg_tensor *drow, bool drow_add, float *scratch);

@@ -9,8 +9,10 @@
 sg_net *sg_net_new(sg_params *params)
 {
     sg_net *n = calloc(1, sizeof *n);
-    if (n)
+    if (n) {
         n->params = params;
+        n->backend = sg_backend_chosen();
+    }
     return n;
 }
 
@@ -113,11 +115,19 @@ static void need_scratch(sg_net *n, int64_t floats)
     n->n_scratch = floats > n->n_scratch ? floats : n->n_scratch;
 }
 
+/* Single rows (embeddings, labels) and products with few channels on one side gain nothing from bfloat16. */
+static const sg_backend *backend_for(const sg_net *n, const sg_map *m, int64_t L)
+{
+    const bool small = L == 1 || m->K < 16 || m->N < 16;
+    return small && n->backend->exact ? n->backend->exact : n->backend;
+}
+
 static sg_value add_dense(sg_net *n, op o, int64_t L)
 {
+    o.dense.backend = backend_for(n, &o.dense.map, L);
     o.packed = n->n_packed;
-    n->n_packed += (sg_backend_chosen()->packed_floats(&o.dense.map) + 15) / 16 * 16;
-    need_scratch(n, sg_dense_scratch(&o.dense));
+    n->n_packed += (o.dense.backend->packed_floats(&o.dense.map) + 15) / 16 * 16;
+    need_scratch(n, sg_dense_scratch(&o.dense, L));
     return add_op(n, o, L, o.dense.map.N, false);
 }
 
@@ -130,7 +140,8 @@ sg_value sg_net_conv3(sg_net *n, const char *name, sg_value x, sg_conv kind, int
     op o = new_op(OP_DENSE, x);
     o.row = row;
     o.res = res;
-    o.dense = (sg_dense){{.n_tap = 3, .stride = stride, .K = v.C, .N = N}, kind == SG_CONV3_DOWN_RIGHT ? 1 : 0};
+    o.dense = (sg_dense){.map = {.n_tap = 3, .stride = stride, .K = v.C, .N = N},
+                         .first = kind == SG_CONV3_DOWN_RIGHT ? 1 : 0};
     o.w = add_param(n, name, ".weight", 3, (int64_t[]){N, v.C, 3});
     o.b = add_param(n, name, ".bias", 1, &N);
     return add_dense(n, o, v.L / stride);
@@ -143,7 +154,7 @@ sg_value sg_net_linear(sg_net *n, sg_value x, const sg_linear *l)
     op o = new_op(OP_DENSE, x);
     o.row = l->row;
     o.res = l->res;
-    o.dense = (sg_dense){{.n_tap = 1, .stride = 1, .K = v.C, .N = l->N}, 0};
+    o.dense = (sg_dense){.map = {.n_tap = 1, .stride = 1, .K = v.C, .N = l->N}};
     int n_name = 0;
     while (n_name < 3 && l->name[n_name])
         n_name++;
@@ -234,12 +245,31 @@ int sg_net_n_op(const sg_net *n)
     return n->n_op;
 }
 
+static int n_reader(const sg_net *n, sg_value v)
+{
+    int k = v == n->out;
+    for (int i = 0; i < n->n_op; i++)
+        k += (n->op[i].in == v) + (n->op[i].in2 == v) + (n->op[i].row == v) + (n->op[i].res == v);
+    return k;
+}
+
+static void fuse_geglu(sg_net *n)
+{
+    for (int i = 0; i + 1 < n->n_op; i++) {
+        op *o = &n->op[i];
+        o->fused = o->kind == OP_DENSE && o->dense.backend->geglu && o->dense.map.N % 32 == 0 && o->row < 0 &&
+                   o->res < 0 && n->op[i + 1].kind == OP_GEGLU && n->op[i + 1].in == o->out && n_reader(n, o->out) == 1;
+        o->dense.map.split = o->fused;
+    }
+}
+
 sg_status sg_net_finish(sg_net *n, sg_value out, sg_err *err)
 {
     if (n->failed)
         return sg_fail(err, SG_NOMEM, "out of memory while building a network");
-    sg_backend_chosen()->start();
+    n->backend->start();
     n->out = out;
+    fuse_geglu(n);
     n->packed = calloc((size_t)(n->n_packed ? n->n_packed : 1), sizeof *n->packed);
     if (!n->packed)
         return sg_fail(err, SG_NOMEM, "no room for a network's %lld weights", (long long)n->n_packed);
@@ -248,12 +278,13 @@ sg_status sg_net_finish(sg_net *n, sg_value out, sg_err *err)
     return sg_plan_make(n, true, &n->plan[1], err);
 }
 
-void sg_net_load(sg_net *n, const float *w)
+sg_status sg_net_load(sg_net *n, const float *w, sg_err *err)
 {
     n->w = w;
     for (int i = 0; i < n->n_op; i++) {
         const op *o = &n->op[i];
-        if (o->kind == OP_DENSE)
-            sg_backend_chosen()->pack(&o->dense.map, w + o->w, n->packed + o->packed);
+        if (o->kind == OP_DENSE && !o->dense.backend->pack(&o->dense.map, w + o->w, n->packed + o->packed))
+            return sg_fail(err, SG_NOMEM, "no room for a network's packed weights");
     }
+    return SG_OK;
 }

@@ -70,8 +70,8 @@ int sg_net_n_op(const sg_net *n);
 sg_status sg_net_finish(sg_net *n, sg_value out, sg_err *err) SG_MUST_USE;
 
 /* Packs w (the whole flat buffer of the parameter list) for the kernels; keeps the pointer w, which must stay valid and
- * unchanged. */
-void sg_net_load(sg_net *n, const float *w);
+ * unchanged. NOMEM. */
+sg_status sg_net_load(sg_net *n, const float *w, sg_err *err) SG_MUST_USE;
 
 typedef struct sg_net_run {
     const sg_net *net;

@@ -36,6 +36,8 @@ typedef struct op {
     float eps;
     bool silu;
     int n_head;
+    bool
+        fused; /* a dense op that without a backward pass does the GEGLU after it as well, its own result never written */
     /* In the backward pass: is this op's contribution to the gradient of that value added to what is there? */
     bool add_in, add_in2, add_row, add_res;
     bool move_res; /* the gradient of res IS the gradient of out, taken over */
@@ -49,6 +51,7 @@ typedef struct sg_plan {
 
 struct sg_net {
     sg_params *params;
+    const sg_backend *backend;
     value *value;
     op *op;
     int n_value, n_op, cap_value, cap_op;

@@ -79,7 +79,11 @@ static void value_lifetimes(const sg_net *n, bool train, buffer *v)
         if (train && o->keep >= 0)
             reach(&v[o->keep], 2 * n->n_op - i);
         if (!train && o->kind == OP_ATTENTION)
-            v[o->keep].n = 0; /* probabilities are scratch */
+            v[o->keep].n = 0;     /* probabilities are scratch */
+        if (!train && o->fused) { /* written by this op instead of the next */
+            v[o->out].n = 0;
+            v[n->op[i + 1].out].from = i;
+        }
     }
     reach(&v[n->out], n->n_op);
 }

@@ -58,10 +58,13 @@ static void forward_one(const sg_net_run *r, const op *o, int64_t b, int64_t n)
     const float *w = r->net->w + (o->w >= 0 ? o->w : 0), *bias = o->b >= 0 ? r->net->w + o->b : NULL;
     const sg_tensor x = view(r, o->in, b, n), in2 = view(r, o->in2, b, n), row = view(r, o->row, b, n),
                     res = view(r, o->res, b, n);
-    sg_tensor y = view(r, o->out, b, n), keep = view(r, o->keep, b, n);
+    const bool fused = o->fused && !r->train; /* then this op's result is the next one's */
+    sg_tensor y = view(r, o->out, b, n), keep = view(r, o->keep, b, n),
+              end = view(r, fused ? o[1].out : SG_NO_VALUE, b, n);
     switch (o->kind) {
     case OP_DENSE:
-        sg_dense_forward(&o->dense, &x, r->net->packed + o->packed, bias, row.x ? &row : NULL, res.x ? &res : NULL, &y);
+        sg_dense_forward(&o->dense, &x, r->net->packed + o->packed, bias, row.x ? &row : NULL, res.x ? &res : NULL,
+                         fused, fused ? &end : &y, r->scratch);
         break;
     case OP_GROUPNORM:
         sg_groupnorm_forward(&x, w, bias, o->eps, o->silu, &y, &keep, r->scratch);
@@ -93,8 +96,14 @@ static void forward_one(const sg_net_run *r, const op *o, int64_t b, int64_t n)
 void sg_net_forward(const sg_net_run *r, int from, int to, int64_t b, int64_t n)
 {
     assert(r->net->w && b >= 0 && n >= 0 && b + n <= r->B);
-    for (int i = from; i < to; i++)
-        forward_one(r, &r->net->op[i], b, n);
+    for (int i = from; i < to; i++) {
+        const op *o = &r->net->op[i];
+        forward_one(r, o, b, n);
+        if (o->fused && !r->train) {
+            i++;
+            assert(i < to);
+        }
+    }
 }
 
 void sg_net_double(const sg_net_run *r, int at, int64_t n)

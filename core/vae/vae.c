@@ -199,8 +199,8 @@ sg_status sg_vae_load(sg_vae *v, const float *w, sg_err *err)
 {
     SG_TRY(sg_check_finite(&v->params, w, err));
     memcpy(v->w, w, (size_t)v->params.n_float * sizeof *w);
-    sg_net_load(v->enc, v->w);
-    sg_net_load(v->dec, v->w);
+    SG_TRY(sg_net_load(v->enc, v->w, err));
+    SG_TRY(sg_net_load(v->dec, v->w, err));
     return SG_OK;
 }
 

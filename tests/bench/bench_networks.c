@@ -1,5 +1,5 @@
 /* bench_networks.c - people per second at the paper's size: one guided step, decoding, 50 steps and decoding together,
- * and training steps; chunks of people over a pool. bench_networks [threads] [people per chunk] [chunks] [backend].
+ * and training steps; chunks of people over a pool. bench_networks [threads] [people per chunk] [chunks] [backend] [how many of them].
  * The second figure counts processor seconds: it holds on a machine that is busy with other things. */
 #include "base/clock.h"
 #include "base/rng.h"
@@ -134,7 +134,7 @@ int main(int argc, char **argv)
     const int64_t per = argc > 2 ? atoi(argv[2]) : 8, chunks = (argc > 3 ? atoi(argv[3]) : 1) * (int64_t)threads;
     static bench b;
     sg_err err = {0};
-    for (int i = 0; argc > 4 && i < SG_N_BACKEND; i++)
+    for (int i = 0; argc > 4 && sg_backend_list[i]; i++)
         if (strcmp(argv[4], sg_backend_list[i]->name) == 0)
             sg_backend_force(sg_backend_list[i]);
     b.B = per;
@@ -164,6 +164,7 @@ int main(int argc, char **argv)
         b.geno[i] = (int8_t)(i * 7 % 3);
     for (int i = 0; i < threads && i < THREAD_MAX; i++) {
         must(sg_arena_init(&b.arena[i], largest(&b), &err), &err);
+        b.arena[i].keep = SIZE_MAX; /* as the sampler and the trainer have it */
         b.grad_unet[i] = calloc((size_t)nu, sizeof(float));
         b.grad_vae[i] = calloc((size_t)nv, sizeof(float));
     }
@@ -172,7 +173,8 @@ int main(int argc, char **argv)
     static const char *const name[N_WHAT] = {"guided step", "decode", "50 guided steps + decode", "train U-Net",
                                              "train VAE"};
     static const int order[N_WHAT] = {STEP, DECODE, TRAIN_UNET, TRAIN_VAE, COHORT};
-    for (int k = 0; k < N_WHAT; k++) {
+    setbuf(stdout, NULL);
+    for (int k = 0; k < (argc > 5 ? atoi(argv[5]) : N_WHAT); k++) {
         double per_cpu = 0, rate = people_per_second(&b, order[k], pool, chunks, &per_cpu);
         printf("%d threads, %lld people a chunk: %-25s %7.2f people/s, %7.2f per processor second\n", threads,
                (long long)per, name[order[k]], rate, per_cpu);

@@ -38,7 +38,8 @@ static float *normal(int64_t n, uint64_t who, float scale)
 
 static double loss(world *w)
 {
-    sg_net_load(w->net, w->w);
+    sg_err err = {0};
+    ck_assert_int_eq(sg_net_load(w->net, w->w, &err), SG_OK);
     memcpy(sg_run_value(&w->run, w->in, 0), w->x, (size_t)w->n_x * sizeof(float));
     if (w->in2 >= 0)
         memcpy(sg_run_value(&w->run, w->in2, 0), w->x2, (size_t)w->n_x2 * sizeof(float));

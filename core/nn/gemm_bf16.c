@@ -1,0 +1,37 @@
+/* gemm_bf16.c - gemm_body.h over pairs of bfloat16 with float32 sums (AVX512_BF16); see gemm.h. */
+#include "nn/gemm_512.h"
+
+#include <stdint.h>
+#include <string.h>
+
+static inline __m512bh spread(const uint16_t *p)
+{
+    int32_t two;
+    memcpy(&two, p, sizeof two);
+    return (__m512bh)_mm512_set1_epi32(two);
+}
+
+#define ELEM uint16_t
+#define STEP 2
+#define PAIR __m512bh
+#define LOAD_PAIR(p) ((__m512bh)_mm512_loadu_si512(p))
+#define SPREAD(p) spread(p)
+#define DOT(x, y, z) _mm512_dpbf16_ps(z, x, y)
+#include "nn/gemm_body.h"
+
+static bool usable(void)
+{
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bf16");
+}
+
+static void narrow(const float *x, uint16_t *y, int64_t n)
+{
+    for (int64_t i = 0; i < n; i += W) {
+        const __mmask16 m = FIRST(n - i < W ? n - i : W);
+        const __m256i h = (__m256i)_mm512_cvtneps_pbh(_mm512_maskz_loadu_ps(m, x + i));
+        _mm256_mask_storeu_epi16(y + i, m, h);
+    }
+}
+
+const sg_gemm sg_gemm_bf16 = {.name = "bf16", .usable = usable, .width = W, .half = true, .run = run, .narrow = narrow};
