@@ -7,7 +7,6 @@
 #include <string.h>
 
 #ifdef SG_ONEDNN
-extern const sg_backend sg_backend_onednn, sg_backend_onednn_bf16;
 #define ONEDNN &sg_backend_onednn_bf16, &sg_backend_onednn,
 static const bool with_onednn = true;
 #else

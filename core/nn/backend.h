@@ -21,6 +21,7 @@
 typedef struct sg_map {
     int n_tap, stride;
     int64_t K, N; /* channels in, out */
+    int64_t rows; /* R of most calls, for backends whose layout depends on it; 0 = unknown */
     bool split;   /* the outputs are two halves that GEGLU multiplies; a backend may pack them side by side */
 } sg_map;
 
@@ -67,6 +68,7 @@ struct sg_backend {
 };
 
 extern const sg_backend sg_backend_panels_bf16, sg_backend_panels_avx512, sg_backend_panels_avx2, sg_backend_openblas;
+extern const sg_backend sg_backend_onednn, sg_backend_onednn_bf16; /* in builds that found the library */
 enum { SG_BACKEND_MAX = 8 };
 /* Best first, those this machine cannot run among them; ends with NULL. OpenBLAS always works. */
 extern const sg_backend *const sg_backend_list[SG_BACKEND_MAX];

@@ -124,6 +124,7 @@ static const sg_backend *backend_for(const sg_net *n, const sg_map *m, int64_t L
 
 static sg_value add_dense(sg_net *n, op o, int64_t L)
 {
+    o.dense.map.rows = L;
     o.dense.backend = backend_for(n, &o.dense.map, L);
     o.packed = n->n_packed;
     n->n_packed += (o.dense.backend->packed_floats(&o.dense.map) + 15) / 16 * 16;

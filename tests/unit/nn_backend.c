@@ -15,9 +15,9 @@ typedef struct shape {
 } shape;
 
 static const shape list[] = {
-    {{1, 1, 5, 3, false}, 2, 7},    {{3, 1, 4, 1, false}, 3, 9},    {{3, 2, 32, 33, false}, 2, 8},
-    {{1, 1, 64, 96, false}, 1, 1},  {{3, 1, 32, 48, false}, 2, 31}, {{3, 2, 17, 16, false}, 2, 5},
-    {{1, 1, 130, 20, false}, 3, 6},
+    {{1, 1, 5, 3, 0, false}, 2, 7},    {{3, 1, 4, 1, 0, false}, 3, 9},    {{3, 2, 32, 33, 0, false}, 2, 8},
+    {{1, 1, 64, 96, 0, false}, 1, 1},  {{3, 1, 32, 48, 0, false}, 2, 31}, {{3, 2, 17, 16, 0, false}, 2, 5},
+    {{1, 1, 130, 20, 0, false}, 3, 6},
 };
 enum { N_SHAPE = sizeof list / sizeof *list };
 
