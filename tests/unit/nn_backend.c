@@ -154,6 +154,35 @@ START_TEST(small_products_transpose_either_side)
 }
 END_TEST
 
+static void expect_refused(const char *family, const char *precision, const char *message)
+{
+    sg_err err = {0};
+    const sg_backend *before = sg_backend_chosen();
+    ck_assert_int_eq(sg_backend_choose(family, precision, &err), SG_LIMIT);
+    ck_assert_str_eq(err.msg, message);
+    ck_assert_ptr_eq(sg_backend_chosen(), before);
+}
+
+START_TEST(a_backend_is_chosen_by_name_or_refused_with_the_reason)
+{
+    sg_err err = {0};
+    ck_assert_int_eq(sg_backend_choose("openblas", "float32", &err), SG_OK);
+    ck_assert_str_eq(sg_backend_chosen()->name, "openblas");
+    expect_refused("cublas", NULL, "backend \"cublas\" is unknown, want auto, panels, onednn or openblas");
+    expect_refused("auto", "half", "precision \"half\" is unknown, want float32 or bfloat16");
+    expect_refused("openblas", "bfloat16", "backend openblas has no bfloat16; want panels or onednn");
+    if (sg_backend_panels_bf16.usable()) {
+        ck_assert_int_eq(sg_backend_choose("auto", "bfloat16", &err), SG_OK);
+        ck_assert_str_eq(sg_backend_chosen()->name, "panels-bf16");
+    } else {
+        expect_refused("panels", "bfloat16",
+                       "panels in bfloat16 needs AVX512_BF16, which this processor does not have");
+    }
+    ck_assert_int_eq(sg_backend_choose(NULL, NULL, &err), SG_OK);
+    ck_assert_int_eq(sg_backend_chosen()->precision, SG_FLOAT32);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("nn_backend");
@@ -161,6 +190,7 @@ int main(void)
     tcase_set_timeout(t, 0);
     tcase_add_test(t, every_backend_agrees_with_plain_loops_and_people_are_alone);
     tcase_add_test(t, small_products_transpose_either_side);
+    tcase_add_test(t, a_backend_is_chosen_by_name_or_refused_with_the_reason);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);
