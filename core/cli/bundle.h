@@ -14,6 +14,13 @@
 
 #include <stddef.h>
 
+/* What computes: two rows of an option table, for sg_backend_choose before a model is opened. */
+#define SG_OPT_BACKEND(backend, precision)                                                                             \
+    {"backend", SG_OPT_TEXT, &(backend), 0, 0, "NAME", "auto, panels, onednn or openblas; else the fastest", false},   \
+    {                                                                                                                  \
+        "precision", SG_OPT_TEXT, &(precision), 0, 0, "WORD", "float32 or bfloat16 products; else float32", false      \
+    }
+
 /* dir without trailing slashes, plus suffix. LIMIT. */
 sg_status sg_bundle_path(const char *dir, const char *suffix, char *out, size_t n, sg_err *err) SG_MUST_USE;
 

@@ -64,6 +64,7 @@ bool sg_cli_stopped(void);
     X(encode, "genotypes -> latents")                                                                                  \
     X(decode, "latents -> genotypes")                                                                                  \
     X(check, "the release gate alone, on a cohort in files")                                                           \
+    X(bench, "how fast this machine is, and how close the program comes")                                              \
     X(version, "print version and build")
 
 #define X(name, help) int sg_cmd_##name(int argc, char **argv);

@@ -1,12 +1,13 @@
 /* decode.c - snpgen decode: genotypes from latents, for exact checks and for looking into a model. */
 #include "cli/bundle.h"
 #include "cli/cli.h"
+#include "nn/backend.h"
 #include "sampler/sampler.h"
 
 #include <stdio.h>
 
 typedef struct decode_args {
-    const char *model, *latents, *out, *decode, *format;
+    const char *model, *latents, *out, *decode, *format, *backend, *precision;
 } decode_args;
 
 static sg_status decode(const decode_args *d, const sg_model *m, sg_cli *cli, sg_arena *a, sg_err *err)
@@ -37,6 +38,7 @@ int sg_cmd_decode(int argc, char **argv)
         {"out", SG_OPT_TEXT, &d.out, 0, 0, "PREFIX", "prefix of the files written", true},
         {"decode", SG_OPT_TEXT, &d.decode, 0, 0, "WORD", "sample or argmax; else the model's", false},
         {"format", SG_OPT_TEXT, &d.format, 0, 0, "LIST", "plink, npy (copies of the panel's counted allele)", false},
+        SG_OPT_BACKEND(d.backend, d.precision),
     };
     sg_cli cli;
     const int code = sg_cli_begin(&cli, "decode",
@@ -49,6 +51,8 @@ int sg_cmd_decode(int argc, char **argv)
     sg_arena a = {0};
     sg_model *m = NULL;
     sg_status st = sg_arena_init(&a, (size_t)cli.memory_mib << 20, &err);
+    if (!st)
+        st = sg_backend_choose(d.backend, d.precision, &err);
     if (!st)
         st = sg_model_open(d.model, &m, &err);
     if (!st)

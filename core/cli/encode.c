@@ -3,6 +3,7 @@
 #include "cli/cli.h"
 #include "cli/fileset.h"
 #include "formats/npy.h"
+#include "nn/backend.h"
 #include "sampler/sampler.h"
 
 #include <stdio.h>
@@ -34,11 +35,12 @@ static sg_status encode(const char *bfile, const char *out, const sg_model *m, s
 
 int sg_cmd_encode(int argc, char **argv)
 {
-    const char *model = NULL, *bfile = NULL, *out = NULL;
+    const char *model = NULL, *bfile = NULL, *out = NULL, *backend = NULL, *precision = NULL;
     const sg_opt opts[] = {
         {"model", SG_OPT_TEXT, &model, 0, 0, "DIR", "model bundle", true},
         {"bfile", SG_OPT_TEXT, &bfile, 0, 0, "PREFIX", "PLINK fileset that has the panel's SNPs", true},
         {"out", SG_OPT_TEXT, &out, 0, 0, "F.npy", "posterior means, float32 [people, z, latent]", true},
+        SG_OPT_BACKEND(backend, precision),
     };
     sg_cli cli;
     const int code = sg_cli_begin(&cli, "encode",
@@ -51,6 +53,8 @@ int sg_cmd_encode(int argc, char **argv)
     sg_arena a = {0};
     sg_model *m = NULL;
     sg_status st = sg_arena_init(&a, (size_t)cli.memory_mib << 20, &err);
+    if (!st)
+        st = sg_backend_choose(backend, precision, &err);
     if (!st)
         st = sg_model_open(model, &m, &err);
     if (!st)

@@ -2,6 +2,7 @@
 #include "cli/bundle.h"
 #include "cli/cli.h"
 #include "formats/npy.h"
+#include "nn/backend.h"
 #include "sampler/sampler.h"
 
 #include <math.h>
@@ -12,7 +13,7 @@
 enum { PEOPLE_MAX = 10000000 };
 
 typedef struct generate_args {
-    const char *model, *out, *labels, *sampler, *decode, *noise, *save_latents, *format;
+    const char *model, *out, *labels, *sampler, *decode, *noise, *save_latents, *format, *backend, *precision;
     int64_t cases, controls, size, steps;
     double case_fraction, guidance;
 } generate_args;
@@ -136,6 +137,7 @@ int sg_cmd_generate(int argc, char **argv)
         {"decode", SG_OPT_TEXT, &g.decode, 0, 0, "WORD", "sample or argmax; else the model's", false},
         {"noise", SG_OPT_TEXT, &g.noise, 0, 0, "F.npy", "starting noise, float32 [people, z, latent]", false},
         {"save-latents", SG_OPT_TEXT, &g.save_latents, 0, 0, "F.npy", "where to keep the final latents", false},
+        SG_OPT_BACKEND(g.backend, g.precision),
     };
     sg_cli cli;
     const int code =
@@ -149,6 +151,8 @@ int sg_cmd_generate(int argc, char **argv)
     sg_arena a = {0};
     sg_model *m = NULL;
     sg_status st = sg_arena_init(&a, (size_t)cli.memory_mib << 20, &err);
+    if (!st)
+        st = sg_backend_choose(g.backend, g.precision, &err);
     if (!st)
         st = sg_model_open(g.model, &m, &err);
     if (!st)

@@ -80,6 +80,10 @@ const char *sg_precision_name(sg_precision p);
  * needs (says what). */
 sg_status sg_backend_choose(const char *family, const char *precision, sg_err *err) SG_MUST_USE;
 
+/* Operations a second that one core of this machine can do on registers alone, measured; 0 where it lacks the
+ * instructions. */
+double sg_peak_ops(sg_precision p);
+
 /* y = bias + row + res, for backends whose products only add. */
 void sg_map_start(const sg_map *m, const sg_map_call *c);
 

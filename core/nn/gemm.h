@@ -40,6 +40,9 @@ typedef struct sg_gemm {
     void (*run)(const sg_gemm_call *call);
     /* bfloat16 of n floats, to nearest; NULL unless half. */
     void (*narrow)(const float *x, uint16_t *y, int64_t n);
+    /* n rounds of the inner operation on registers alone: what nothing can beat. Returns operations done, a multiply and
+     * an add each being one; *sink keeps the compiler honest. */
+    double (*spin)(int64_t n, float *sink);
 } sg_gemm;
 
 extern const sg_gemm sg_gemm_avx512, sg_gemm_avx2, sg_gemm_bf16;

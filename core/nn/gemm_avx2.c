@@ -33,4 +33,4 @@ static bool usable(void)
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 }
 
-const sg_gemm sg_gemm_avx2 = {.name = "avx2", .usable = usable, .width = W, .run = run};
+const sg_gemm sg_gemm_avx2 = {.name = "avx2", .usable = usable, .width = W, .run = run, .spin = spin};

@@ -14,4 +14,4 @@ static bool usable(void)
     return __builtin_cpu_supports("avx512f");
 }
 
-const sg_gemm sg_gemm_avx512 = {.name = "avx512", .usable = usable, .width = W, .run = run};
+const sg_gemm sg_gemm_avx512 = {.name = "avx512", .usable = usable, .width = W, .run = run, .spin = spin};

@@ -34,4 +34,5 @@ static void narrow(const float *x, uint16_t *y, int64_t n)
     }
 }
 
-const sg_gemm sg_gemm_bf16 = {.name = "bf16", .usable = usable, .width = W, .half = true, .run = run, .narrow = narrow};
+const sg_gemm sg_gemm_bf16 = {
+    .name = "bf16", .usable = usable, .width = W, .half = true, .run = run, .spin = spin, .narrow = narrow};

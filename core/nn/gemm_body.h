@@ -143,3 +143,29 @@ static void run(const sg_gemm_call *s)
         panel += K * 2 * W;
     }
 }
+
+static double spin(int64_t n, float *sink)
+{
+    enum { ACC = 12 };
+    ELEM some[W * STEP] = {0};
+    V acc[ACC];
+    PAIR x = LOAD_PAIR(some), y = SPREAD(some);
+    __asm__("" : "+v"(x), "+v"(y)); /* nobody knows what they are, nor where the sums start */
+#pragma GCC unroll 12
+    for (int i = 0; i < ACC; i++) {
+        acc[i] = ZERO();
+        __asm__("" : "+v"(acc[i]));
+    }
+    for (int64_t k = 0; k < n; k++) {
+#pragma GCC unroll 12
+        for (int i = 0; i < ACC; i++)
+            acc[i] = DOT(x, y, acc[i]);
+    }
+    V sum = acc[0];
+    for (int i = 1; i < ACC; i++)
+        sum = ADD(sum, acc[i]);
+    float out[W];
+    STORE(out, sum);
+    *sink += out[0];
+    return (double)n * ACC * W * STEP * 2;
+}
