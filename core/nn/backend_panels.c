@@ -118,11 +118,18 @@ static int64_t half_person(int64_t n)
     return (n + 2) / 2 * 2;
 }
 
+/* Rows of x that meet in one product of back_w: pairs of one tap of one person, [R / 2][K][2]. */
+static int64_t pairs_floats(const sg_map *m, int64_t R)
+{
+    return (R + 1) / 2 * m->K;
+}
+
 static int64_t scratch_floats(const sg_gemm *g, const sg_map *m, int64_t R)
 {
     const int64_t in = rows_read(m, R) * m->K, out = R * m->N, widest = in > out ? in : out;
     const int64_t half = g->half ? group_of(in + out) * half_person(widest) / 2 + 1 : 0;
-    const int64_t back = sg_backend_openblas.scratch_floats(m, R);
+    const int64_t each = g->half ? m->n_tap * pairs_floats(m, R) : 0;
+    const int64_t back = (m->n_tap * m->K * m->N + 15) / 16 * 16 + group_of(each + out) * each;
     return half > back ? half : back;
 }
 
@@ -198,10 +205,78 @@ static void start(void)
     sg_backend_openblas.start();
 }
 
-static void back_w(const sg_map *m, int64_t B, int64_t R, const float *x, int64_t x_person, const float *dy,
-                   int64_t y_person, float *dw, float *scratch)
+enum { PANEL_FLOATS = 256 * 32 }; /* of dy, on the stack */
+
+/* Columns n0.. of rows r.. of dy as a panel [n_r][wide], filled up with zeros. */
+static void pack_dy(const sg_gemm *g, const float *dy, int64_t N, int64_t n_r, int64_t n_n, int64_t wide, float *panel)
 {
-    sg_backend_openblas.back_w(m, B, R, x, x_person, dy, y_person, dw, scratch);
+    if (n_n < wide)
+        memset(panel, 0, PANEL_FLOATS * sizeof *panel);
+    for (int64_t r = 0; r < n_r && !g->half; r++)
+        memcpy(panel + r * wide, dy + r * N, (size_t)n_n * sizeof *panel);
+    for (int64_t r = 0; r < n_r && g->half; r += 2)
+        g->pair(dy + r * N, r + 1 < n_r ? dy + (r + 1) * N : NULL, (uint16_t *)(void *)(panel + r / 2 * wide), n_n);
+}
+
+/* sum [n_tap, K, N] += x^T dy of one person, in blocks of rows that a panel holds. */
+static void person_w(const sg_gemm *g, const sg_map *m, int64_t R, const float *x, const float *pairs, const float *dy,
+                     int64_t n0, float *sum)
+{
+    _Alignas(64) float panel[PANEL_FLOATS];
+    const int64_t K = m->K, N = m->N, wide = panel_width(n0, N, g->width), n_n = N - n0 < wide ? N - n0 : wide,
+                  block = PANEL_FLOATS / wide;
+    for (int64_t r = 0; r < R; r += block) {
+        const int64_t n_r = R - r < block ? R - r : block;
+        pack_dy(g, dy + r * N + n0, N, n_r, n_n, wide, panel);
+        for (int64_t t = 0; t < m->n_tap; t++) {
+            float *c = sum + t * K * N + n0;
+            sg_gemm_call s = {.n_group = 1, .M = K, .K = n_r, .N = n_n, .panels = panel, .res = c, .c = c, .ldc = N};
+            if (g->half) {
+                s.a = pairs + t * pairs_floats(m, R) + r / 2 * K;
+                s.lda = 2;
+                s.a_step = 2 * K;
+            } else {
+                s.a = x + (r * m->stride + t) * K;
+                s.lda = 1;
+                s.a_step = m->stride * K;
+            }
+            g->run(&s);
+        }
+    }
+}
+
+static void make_pairs(const sg_gemm *g, const sg_map *m, int64_t R, const float *x, float *pairs)
+{
+    for (int64_t t = 0; t < m->n_tap; t++)
+        for (int64_t r = 0; r < R; r += 2) {
+            const float *row = x + (r * m->stride + t) * m->K;
+            g->pair(row, r + 1 < R ? row + m->stride * m->K : NULL,
+                    (uint16_t *)(void *)(pairs + t * pairs_floats(m, R) + r / 2 * m->K), m->K);
+        }
+}
+
+/* scratch: sum [n_tap, K, N], then pairs of a group of people. The panel of dy is the inner operand, x the outer. */
+static void back_w(const sg_gemm *g, const sg_map *m, int64_t B, int64_t R, const float *x, int64_t x_person,
+                   const float *dy, int64_t y_person, float *dw, float *scratch)
+{
+    const int64_t K = m->K, N = m->N, T = m->n_tap, each = g->half ? T * pairs_floats(m, R) : 0,
+                  step = group_of(each + R * N);
+    float *pairs = scratch + (T * K * N + 15) / 16 * 16;
+    memset(scratch, 0, (size_t)(T * K * N) * sizeof *scratch);
+    for (int64_t b0 = 0; b0 < B; b0 += step) {
+        const int64_t end = B - b0 < step ? B : b0 + step;
+        for (int64_t b = b0; b < end && g->half; b++)
+            make_pairs(g, m, R, x + b * x_person, pairs + (b - b0) * each);
+        for (int64_t n0 = 0; n0 < N; n0 += 2 * g->width)
+            for (int64_t b = b0; b < end; b++)
+                person_w(g, m, R, x + b * x_person, pairs + (b - b0) * each, dy + b * y_person, n0, scratch);
+    }
+    enum { TILE = 16 }; /* columns of sum are rows of dw */
+    for (int64_t n0 = 0; n0 < N; n0 += TILE)
+        for (int64_t k = 0; k < K; k++)
+            for (int64_t n = n0; n < n0 + TILE && n < N; n++)
+                for (int64_t t = 0; t < T; t++)
+                    dw[(n * K + k) * T + t] += scratch[(t * K + k) * N + n];
 }
 
 /* Columns n0.. of op(B) as one panel [K][2 width]. */
@@ -258,6 +333,11 @@ static void product(const sg_gemm *g, bool ta, bool tb, int64_t M, int64_t N, in
     {                                                                                                                  \
         back_x(&sg_gemm_##isa, m, B, R, dy, y_person, packed, dx, x_person, scratch);                                  \
     }                                                                                                                  \
+    static void back_w_##isa(const sg_map *m, int64_t B, int64_t R, const float *x, int64_t x_person, const float *dy, \
+                             int64_t y_person, float *dw, float *scratch)                                              \
+    {                                                                                                                  \
+        back_w(&sg_gemm_##isa, m, B, R, x, x_person, dy, y_person, dw, scratch);                                       \
+    }                                                                                                                  \
     static void product_##isa(bool ta, bool tb, int64_t M, int64_t N, int64_t K, const float *A, int64_t lda,          \
                               const float *B, int64_t ldb, float beta, float *C, int64_t ldc)                          \
     {                                                                                                                  \
@@ -279,7 +359,7 @@ static void product(const sg_gemm *g, bool ta, bool tb, int64_t M, int64_t N, in
                                                 .scratch_floats = scratch_##isa,                                       \
                                                 .forward = forward_##isa,                                              \
                                                 .back_x = back_x_##isa,                                                \
-                                                .back_w = back_w,                                                      \
+                                                .back_w = back_w_##isa,                                                \
                                                 .product = product_##isa};
 BACKEND(avx512, avx512, SG_FLOAT32, NULL, "AVX-512")
 BACKEND(avx2, avx2, SG_FLOAT32, NULL, "AVX2 with FMA")

@@ -22,6 +22,7 @@ typedef struct sg_gemm_call {
     int64_t n_group, M, K, N;
     const void *a;
     int64_t a_group, lda; /* elements */
+    int64_t a_step;       /* from one k (pair of k) of a row to the next; 0: they lie together */
     const void *panels;
     /* What a sum starts from: res (laid out like c, may be c) + bias [N] + row [N] of the group; NULL for nothing. */
     const float *res, *bias, *row;
@@ -40,6 +41,8 @@ typedef struct sg_gemm {
     void (*run)(const sg_gemm_call *call);
     /* bfloat16 of n floats, to nearest; NULL unless half. */
     void (*narrow)(const float *x, uint16_t *y, int64_t n);
+    /* Two rows of n floats (second may be NULL: zeros) as pairs; NULL unless half. */
+    void (*pair)(const float *first, const float *second, uint16_t *y, int64_t n);
     /* n rounds of the inner operation on registers alone: what nothing can beat. Returns operations done, a multiply and
      * an add each being one; *sink keeps the compiler honest. */
     double (*spin)(int64_t n, float *sink);

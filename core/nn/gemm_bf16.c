@@ -34,5 +34,23 @@ static void narrow(const float *x, uint16_t *y, int64_t n)
     }
 }
 
-const sg_gemm sg_gemm_bf16 = {
-    .name = "bf16", .usable = usable, .width = W, .half = true, .run = run, .spin = spin, .narrow = narrow};
+static void pair(const float *first, const float *second, uint16_t *y, int64_t n)
+{
+    for (int64_t i = 0; i < n; i += W) {
+        const __mmask16 m = FIRST(n - i < W ? n - i : W);
+        const __m512 lo = _mm512_maskz_loadu_ps(m, first + i),
+                     hi = second ? _mm512_maskz_loadu_ps(m, second + i) : _mm512_setzero_ps();
+        const __m512i a = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(lo)),
+                      b = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(hi));
+        _mm512_mask_storeu_epi32(y + 2 * i, m, _mm512_or_si512(a, _mm512_slli_epi32(b, 16)));
+    }
+}
+
+const sg_gemm sg_gemm_bf16 = {.name = "bf16",
+                              .usable = usable,
+                              .width = W,
+                              .half = true,
+                              .run = run,
+                              .spin = spin,
+                              .narrow = narrow,
+                              .pair = pair};

@@ -51,7 +51,7 @@ INLINE void tile(int rows, int n_vec, const sg_gemm_call *s, int64_t g, int64_t 
 {
     V acc[ROWS][2];
     const ELEM *a = (const ELEM *)s->a + g * s->a_group + r * s->lda;
-    const int64_t lda = s->lda, K = s->K;
+    const int64_t lda = s->lda, K = s->K, step = s->a_step ? s->a_step : STEP;
 #pragma GCC unroll 8
     for (int i = 0; i < rows; i++) {
         acc[i][0] = start(s, g, r + i, p.n0, n_vec == 2 ? FIRST(W) : p.last);
@@ -63,11 +63,12 @@ INLINE void tile(int rows, int n_vec, const sg_gemm_call *s, int64_t g, int64_t 
         b += n_vec * W * STEP;
 #pragma GCC unroll 8
         for (int i = 0; i < rows; i++) {
-            const PAIR x = SPREAD(a + i * lda + k);
+            const PAIR x = SPREAD(a + i * lda);
             acc[i][0] = DOT(x, b0, acc[i][0]);
             if (n_vec == 2)
                 acc[i][1] = DOT(x, b1, acc[i][1]);
         }
+        a += step;
     }
     float *c = s->c + g * s->c_group + r * s->ldc;
     if (n_vec == 2 && s->geglu) {
