@@ -10,7 +10,7 @@ fail() { echo "FAILED: $*"; cat "$work"/log 2>/dev/null; exit 1; }
 "$SNPGEN" prepare --bfile "$work/sim" --pheno "$work/sim.pheno" --sumstats "$work/sim.sumstats.tsv" --top 48 --trait t2d \
     --out "$work/data" --quiet >/dev/null 2>&1
 tiny=(--data "$work/data" --preset small --vae-channels 32,32 --unet-mult 1,1 --unet-res 1 --vae-epochs 3 --epochs 4
-    --vae-batch 16 --batch 16 --lr 1e-3 --chunk 4 --steps 4 --calibrate-people 32 --quiet)
+    --vae-batch 16 --batch 16 --chunk 4 --steps 4 --calibrate-people 32 --quiet)
 
 "$SNPGEN" train "${tiny[@]}" --out "$work/whole" >"$work/log" 2>&1 || fail "an unbroken run"
 want=$(sha256sum <"$work/whole/model.safetensors")
@@ -40,5 +40,5 @@ if wait $pid; then fail "an interrupted run ended with 0"; fi
 if "$SNPGEN" train "${tiny[@]}" --out "$work/other" >"$work/log" 2>&1; then fail "an unfinished run was not noticed"; fi
 grep -q "holds an unfinished run; --resume goes on with it" "$work/log" || fail "wrong words"
 if "$SNPGEN" train "${tiny[@]}" --out "$work/other" --resume --lr 0.5 >"$work/log" 2>&1; then fail "other options went on"; fi
-grep -q "made with --lr 0.001, this run asks for 0.5" "$work/log" || fail "wrong words"
+grep -q "made with --lr [0-9.]*, this run asks for 0.5" "$work/log" || fail "wrong words"
 echo "resume: same bytes after $killed interruptions"
