@@ -65,6 +65,19 @@ static int list_options(train_args *t, sg_opt *opts)
     return n;
 }
 
+/* Whoever names a number of epochs gets that number: the least number of steps is the preset's care for small data. */
+static void respect_epochs(train_args *t)
+{
+    sg_preset preset = SG_PRESET_MEDIUM;
+    if (sg_preset_parse(t->preset, &preset, NULL))
+        return;
+    const sg_train_options usual = sg_train_preset(preset);
+    if (t->o.vae_epochs != usual.vae_epochs && t->o.vae_min_steps == usual.vae_min_steps)
+        t->o.vae_min_steps = 0;
+    if (t->o.epochs != usual.epochs && t->o.min_steps == usual.min_steps)
+        t->o.min_steps = 0;
+}
+
 /* Texts go from the command line into the options struct. */
 static sg_status take_texts(train_args *t, sg_err *err)
 {
@@ -116,6 +129,7 @@ static sg_status train(train_args *t, sg_cli *cli, sg_arena *a, sg_err *err)
 {
     char work_dir[4096], key_path[4096];
     SG_TRY(take_texts(t, err));
+    respect_epochs(t);
     t->o.seed = (uint64_t)cli->seed;
     SG_TRY(sg_bundle_path(t->out, ".train", work_dir, sizeof work_dir, err));
     SG_TRY(sg_bundle_absent(t->out, err));

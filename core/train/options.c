@@ -151,6 +151,13 @@ int64_t sg_train_epoch_steps(int64_t n_train, int64_t batch)
     return n > 0 ? n : 1;
 }
 
+/* A few hundred people make short epochs: the networks need steps, not epochs. */
+static int64_t enough_epochs(int64_t epochs, int64_t min_steps, int64_t epoch_steps)
+{
+    const int64_t least = (min_steps + epoch_steps - 1) / epoch_steps;
+    return epochs > least ? epochs : least;
+}
+
 sg_status sg_train_check(const sg_train_options *o, const sg_dataset *d, sg_train_plan *p, sg_err *err)
 {
     *p = (sg_train_plan){0};
@@ -171,8 +178,10 @@ sg_status sg_train_check(const sg_train_options *o, const sg_dataset *d, sg_trai
     if (p->n_train < 2)
         return sg_fail(err, SG_DEGENERATE, "the dataset has %lld people to train on, want 2 or more",
                        (long long)p->n_train);
-    p->vae_steps = o->vae_epochs * sg_train_epoch_steps(p->n_train, o->vae_batch);
-    p->steps = o->epochs * sg_train_epoch_steps(p->n_train, o->batch);
+    p->vae_epochs = enough_epochs(o->vae_epochs, o->vae_min_steps, sg_train_epoch_steps(p->n_train, o->vae_batch));
+    p->epochs = enough_epochs(o->epochs, o->min_steps, sg_train_epoch_steps(p->n_train, o->batch));
+    p->vae_steps = p->vae_epochs * sg_train_epoch_steps(p->n_train, o->vae_batch);
+    p->steps = p->epochs * sg_train_epoch_steps(p->n_train, o->batch);
     if (p->vae_steps > INT32_MAX || p->steps > INT32_MAX)
         return sg_fail(err, SG_LIMIT, "%lld and %lld steps, want fewer than 2^31 per stage", (long long)p->vae_steps,
                        (long long)p->steps);

@@ -154,7 +154,7 @@ sg_stage sg_stage_vae(sg_trainer *t, sg_crew *crew)
     const sg_train_options *o = t->o;
     return (sg_stage){.name = "vae",
                       .id = SG_STAGE_VAE,
-                      .epochs = o->vae_epochs,
+                      .epochs = t->plan.vae_epochs,
                       .batch = o->vae_batch,
                       .lr = o->vae_lr,
                       .warmup = o->vae_warmup,
@@ -337,7 +337,7 @@ sg_stage sg_stage_diffusion(sg_trainer *t, sg_crew *crew)
     const sg_train_options *o = t->o;
     return (sg_stage){.name = "diffusion",
                       .id = SG_STAGE_DIFFUSION,
-                      .epochs = o->epochs,
+                      .epochs = t->plan.epochs,
                       .batch = o->batch,
                       .lr = o->lr,
                       .warmup = o->warmup,

@@ -127,8 +127,8 @@ static sg_status measure(sg_trainer *t, sg_train_estimate *e, sg_err *err)
         sg_arena_rewind(t->a, mark);
     }
     const double per_n = (double)t->plan.n_train / (double)n;
-    e->vae_s = vae_s * per_n * (double)o->vae_epochs;
-    e->diffusion_s = unet_s * per_n * (double)o->epochs;
+    e->vae_s = vae_s * per_n * (double)t->plan.vae_epochs;
+    e->diffusion_s = unet_s * per_n * (double)t->plan.epochs;
     /* A forward pass costs about a third of forward and backward. */
     const double people = o->calibrate ? (double)o->calibrate_people / (double)n : 0;
     e->calibrate_s = people * (unet_s * (double)o->steps * (o->guidance == 1 ? 1 : 2) + vae_s / 2) / 3;

@@ -49,6 +49,8 @@ sg_status sg_preset_parse(const char *word, sg_preset *out, sg_err *err) SG_MUST
     R("kl-weight", kl_weight, 0.02, 0.02, 1, 0, 1e3, "weight of the KL term")                                          \
     R("kl-warmup", kl_warmup, 2, 4, 0, 0, 1e4, "epochs over which the KL weight rises from 0")                         \
     I("vae-epochs", vae_epochs, 5, 20, 400, 1, 100000, "epochs of stage one")                                          \
+    I("vae-min-steps", vae_min_steps, 500, 2000, 0, 0, 1000000000,                                                     \
+      "more epochs than that when they hold fewer steps: small data")                                                  \
     I("vae-batch", vae_batch, 32, 64, 256, 1, 65536, "people per step of stage one")                                   \
     R("vae-lr", vae_lr, 2e-3, 1e-3, 4.5e-6, 0, 1e3, "learning rate of stage one")                                      \
     R("vae-warmup", vae_warmup, 0.5, 0.5, 0, 0, 1e4, "epochs of learning-rate warm-up, stage one")                     \
@@ -65,6 +67,7 @@ sg_status sg_preset_parse(const char *word, sg_preset *out, sg_err *err) SG_MUST
       "latents: 1 each to mean 0, sd 1; 2 and by label; 3 and uncorrelated; 4 by channel, as all positions")           \
     T("objective", objective, "v", "v", "eps", "what the U-Net predicts: v or eps")                                    \
     I("epochs", epochs, 20, 60, 500, 1, 100000, "epochs of stage two")                                                 \
+    I("min-steps", min_steps, 1200, 4000, 0, 0, 1000000000, "the same for stage two")                                  \
     I("batch", batch, 16, 64, 1024, 1, 65536, "people per step of stage two")                                          \
     R("sigma-low", sigma_low, 0.2, 0.2, 0, 0, 100, "noise levels even in log sigma from here; 0: all levels alike")    \
     R("sigma-high", sigma_high, 5, 5, 0, 0, 100, "to here")                                                            \
@@ -115,7 +118,8 @@ typedef struct sg_train_plan {
     sg_solve_options solve; /* as served */
     bool draw;              /* decode by drawing */
     int64_t n_train, n_val;
-    int64_t vae_steps, steps; /* optimiser steps of the two stages */
+    int64_t vae_epochs, epochs; /* as the options say, or more when min-steps asks for it */
+    int64_t vae_steps, steps;   /* optimiser steps of the two stages */
 } sg_train_plan;
 sg_status sg_train_check(const sg_train_options *o, const sg_dataset *d, sg_train_plan *out, sg_err *err) SG_MUST_USE;
 

@@ -186,7 +186,7 @@ sg_status sg_nursery_start(sg_nursery *n, int *fd, pid_t *pid, int *last_exit, s
 
 sg_status sg_nursery_kill(sg_nursery *n, sg_err *err)
 {
-    reply r;
+    reply r = {0};
     int given;
     return ask_for(n, 'K', &r, &given, err);
 }

@@ -297,7 +297,7 @@ def a_cancel_survives_the_death_of_either(w):
 
 
 def a_hanging_worker_is_killed_at_the_deadline(w):
-    d = w.daemon("hang", jobs__deadline_s=2, worker__cancel_grace_s=1)
+    d = w.daemon("hang", jobs__deadline_s=5, worker__cancel_grace_s=1)
     c = d.client(d.key("alice"))
     job = c.post({**BODY, "cohort": {"cases": 20000, "controls": 20000}}).json["id"]
     after = c.post({**BODY, "seed": 3}).json["id"]

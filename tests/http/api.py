@@ -460,6 +460,8 @@ def finish(w, bad):
     if bad or code != 0:
         print(f"daemon exit {code}; the end of its log:\n" + w.d.log()[-3000:])
     w.d.remove()
+    if code != 0:
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """What the HTTP and fault tests share: a daemon in a fresh folder, a small client, and the contract that every answer is held
 against (api/openapi.yaml: path, method, status, headers, body). Standard library and PyYAML only."""
+import atexit
 import http.client
 import json
 import os
@@ -178,6 +179,18 @@ def raw(port, text, timeout=15, shut=False):
 # ---- daemon ----
 
 
+ALL = []
+
+
+def remove_all():
+    """A failed case leaves no process and no folder behind."""
+    for d in ALL:
+        d.remove()
+
+
+atexit.register(remove_all)
+
+
 class Daemon:
     def __init__(self, bin_dir, fixture=None, name="d", wrap=(), **config):
         self.bin, self.fixture, self.wrap = bin_dir, fixture, list(wrap)
@@ -186,6 +199,7 @@ class Daemon:
         self.config = os.path.join(self.folder, "snpgen.toml")
         self.log_path = os.path.join(self.folder, "log")
         self.process = None
+        ALL.append(self)
         sections = {"http": {"port": 0}, "data": {"dir": self.data}}
         if fixture:
             sections["models"] = {"key_file": os.path.join(fixture, "reference.key")}

@@ -4,7 +4,8 @@
 # the checks said.
 #
 #   tests/roundtrip/real_people.sh [--bfile PREFIX --pheno FILE --pheno-name COLUMN --case-label WORD [--sumstats FILE]]
-#                                  [--top 512] [--cases 200 --controls 200] [--preset small] [--test 0.25] [--work FOLDER]
+#                                  [--top 128] [--cases 200 --controls 200] [--preset small] [--test 0.25] [--least-r R]
+#                                  [--work FOLDER] [--port N]
 #
 # Without arguments: HapMap3 founders of ../shared/data/hapmap3, African ancestry (AFR) or not as the label. With --sumstats
 # everybody goes to the model; without it plink2 --glm makes summary statistics on every second person, who is then left out.
@@ -17,11 +18,12 @@ pheno=$shared/data/hapmap3/hapmap3.pop
 pheno_name=SUPERPOP
 case_label=AFR
 sumstats=""
-top=512
+top=128
 cases=200
 controls=200
 preset=small
 test=0.25
+least=""
 port=18099
 work=""
 given=0
@@ -38,6 +40,7 @@ while [ $# -gt 0 ]; do
         --controls) controls=$2 ;;
         --preset) preset=$2 ;;
         --test) test=$2 ;;
+        --least-r) least=$2 ;;
         --port) port=$2 ;;
         --work) work=$2 ;;
         *) echo "unknown option $1; the head of $0 lists them" >&2; exit 2 ;;
@@ -100,28 +103,49 @@ job=$(request_cohort "http://127.0.0.1:$port" "$key" \
 fetch_release "http://127.0.0.1:$port" "$key" "$job" "$work/release"
 stage "request to files"
 
-# 6. What a researcher does with them: allele frequencies per label, beside those of the real people on the same SNPs.
-for label in 1 2; do
-    awk -v l=$label 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == "label") c = i; next } $c + 1 == l { print $1, $2 }' \
-        "$work/data/split.tsv" >"$work/real.$label"
-    awk -v l=$label '$6 == l { print $1, $2 }' "$work/release/cohort.fam" >"$work/synthetic.$label"
-    awk '{ print $2, $5 }' "$work/release/cohort.bim" >"$work/counted"
-    plink2 --bfile "$bfile" --keep "$work/real.$label" --extract "$work/counted" --alt1-allele force "$work/counted" 2 1 \
-        --freq --out "$work/real.$label" >/dev/null
-    plink2 --bfile "$work/release/cohort" --keep "$work/synthetic.$label" --alt1-allele force "$work/counted" 2 1 \
-        --freq --out "$work/synthetic.$label" >"$work/plink.out" 2>&1 || { cat "$work/plink.out"; exit 1; }
-    if grep -iE '^warning' "$work/plink.out"; then
+# 6. What a researcher does with them: allele frequencies per label, beside those of the real people on the same SNPs. The
+# floor is real against real: the people the model learned from against those it never saw.
+cut -f2 "$work/release/cohort.bim" >"$work/panel.ids"
+frequencies() { # frequencies NAME PREFIX KEEP_FILE: NAME.afreq, and no warning from PLINK
+    plink2 --bfile "$2" --keep "$3" --extract "$work/panel.ids" --freq --out "$work/$1" >"$work/plink.out" 2>&1 || {
+        cat "$work/plink.out" >&2
+        return 1
+    }
+    if [ "$2" = "$work/release/cohort" ] && grep -iE '^warning' "$work/plink.out" >&2; then
         echo "plink2 warned about the released files" >&2
-        exit 1
+        return 1
     fi
-    join <(awk 'NR > 1 { print $2, $5 }' "$work/real.$label.afreq" | sort) \
-        <(awk 'NR > 1 { print $2, $5 }' "$work/synthetic.$label.afreq" | sort) | awk -v label=$label -v want="$top" '
-        { n++; x += $2; y += $3; xx += $2 * $2; yy += $3 * $3; xy += $2 * $3 }
+}
+real_people() { # real_people LABEL TRAIN: FID IID of the label's people with role train (1) or not (0)
+    awk -v l="$1" -v train="$2" 'NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i; next }
+        $at["label"] == l && ($at["role"] == "train") == train { print $1, $2 }' "$work/data/split.tsv"
+}
+compare() { # compare A B: r and standard deviation of the difference; the counted allele (ALT) is part of the key
+    join <(awk 'NR > 1 { print $2 ":" $4, $5 }' "$work/$1.afreq" | sort) \
+        <(awk 'NR > 1 { print $2 ":" $4, $5 }' "$work/$2.afreq" | sort) | awk -v want="$(wc -l <"$work/panel.ids")" '
+        { n++; x += $2; y += $3; xx += $2 * $2; yy += $3 * $3; xy += $2 * $3; dd += ($2 - $3) ^ 2 }
         END {
-            r = (n * xy - x * y) / sqrt((n * xx - x * x) * (n * yy - y * y))
-            printf "allele-frequency r, label %s: %.4f over %d SNPs\n", label == 2 ? "case" : "control", r, n
-            if (!(r > 0.95)) { print "that is too low"; exit 1 }
+            if (n != want) { print "only " n " of " want " SNPs agree in name and allele"; exit 1 }
+            printf "r %.4f, difference %.4f", (n * xy - x * y) / sqrt((n * xx - x * x) * (n * yy - y * y)), sqrt(dd / n)
         }'
+}
+echo "allele frequencies (r over SNPs, root mean square difference):"
+for label in 0 1; do
+    real_people $label 1 >"$work/train.$label"
+    real_people $label 0 >"$work/unseen.$label"
+    awk -v l=$label '$6 == l + 1 { print $1, $2 }' "$work/release/cohort.fam" >"$work/synthetic.$label"
+    frequencies "train.$label" "$bfile" "$work/train.$label"
+    frequencies "unseen.$label" "$bfile" "$work/unseen.$label"
+    frequencies "synthetic.$label" "$work/release/cohort" "$work/synthetic.$label"
+    echo "  label $label: synthetic and training people    $(compare "synthetic.$label" "train.$label")"
+    echo "  label $label: synthetic and unseen people      $(compare "synthetic.$label" "unseen.$label")"
+    echo "  label $label: training and unseen people       $(compare "train.$label" "unseen.$label")   (the floor)"
+    # No worse than what two groups of real people agree, or than what was asked for.
+    awk -v r="$(compare "synthetic.$label" "train.$label")" -v floor="$(compare "train.$label" "unseen.$label")" -v least="$least" \
+        'BEGIN { split(r, a, /[ ,]+/); split(floor, b, /[ ,]+/); exit !(a[2] >= (least == "" ? b[2] : least)) }' || {
+        echo "label $label: synthetic people agree less with the training people than ${least:-unseen people do}" >&2
+        exit 1
+    }
 done
 stage "PLINK"
 

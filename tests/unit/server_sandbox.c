@@ -134,7 +134,7 @@ START_TEST(the_nursery_starts_one_worker_at_a_time_and_takes_it_along_when_it_go
     int fd, fd2, last;
     pid_t pid, pid2;
     unit_dir(dir);
-    put_file(program, dir, "worker", "#!/bin/sh\necho hello >&3\ncat <&3 >/dev/null\n");
+    put_file(program, dir, "worker", "#!/bin/sh\necho hello >&3\nexec cat <&3 >/dev/null\n");
     ck_assert_int_eq(sg_nursery_open(program, &n, &err), SG_NOT_FOUND); /* not executable */
     ck_assert_int_eq(chmod(program, 0700), 0);
     ck_ok(sg_nursery_open(program, &n, &err), err);

@@ -124,7 +124,7 @@ START_TEST(a_job_moves_only_as_the_table_says_every_pair)
         [SG_JOB_QUEUED] = {"running", "cancelled", "failed"},
         [SG_JOB_RUNNING] = {"queued", "released", "withheld", "failed", "cancelled"},
         [SG_JOB_RELEASED] = {"expired", "recalled"}};
-    char dir[UNIT_PATH], id[16];
+    char dir[UNIT_PATH], id[32];
     sg_err err = {0};
     unit_dir(dir);
     sg_store *s = open_store(dir);

@@ -16,6 +16,7 @@ static sg_train_options tiny_options(void)
     o.unet_res = 1;
     o.vae_epochs = 2;
     o.epochs = 2;
+    o.vae_min_steps = o.min_steps = 0;
     o.vae_batch = o.batch = 16;
     o.chunk = 4;
     o.steps = 4;
@@ -341,6 +342,23 @@ START_TEST(time_and_memory_are_estimated_before_a_run)
 }
 END_TEST
 
+START_TEST(few_people_train_for_more_epochs_until_the_least_number_of_steps)
+{
+    world w = world_new();
+    sg_train_plan p;
+    sg_err err = {0};
+    ck_ok(sg_train_check(&w.o, &w.d, &p, &err), err);
+    ck_assert_int_eq(p.vae_epochs, w.o.vae_epochs);
+    ck_assert_int_eq(p.epochs, w.o.epochs);
+    w.o.vae_min_steps = 500;
+    w.o.min_steps = 600;
+    ck_ok(sg_train_check(&w.o, &w.d, &p, &err), err);
+    ck_assert(p.vae_steps >= 500 && p.vae_steps - p.vae_steps / p.vae_epochs < 500);
+    ck_assert(p.steps >= 600 && p.steps - p.steps / p.epochs < 600);
+    world_end(&w);
+}
+END_TEST
+
 UNIT_MAIN("train", the_presets_fit_a_panel_of_any_length, standardised_by_channel_all_positions_share_one_scale,
           a_setting_out_of_range_is_refused_by_its_name, the_bytes_do_not_depend_on_the_number_of_threads,
           people_who_are_not_members_leave_no_trace_in_the_weights,
@@ -349,4 +367,4 @@ UNIT_MAIN("train", the_presets_fit_a_panel_of_any_length, standardised_by_channe
           a_checkpoint_of_other_options_or_other_people_is_refused_and_says_what_differs,
           a_damaged_checkpoint_is_refused_at_every_byte_that_matters,
           a_loss_that_is_not_finite_stops_with_stage_epoch_and_step_and_keeps_the_checkpoint,
-          time_and_memory_are_estimated_before_a_run)
+          time_and_memory_are_estimated_before_a_run, few_people_train_for_more_epochs_until_the_least_number_of_steps)
