@@ -104,7 +104,7 @@ typedef struct sg_http sg_http;
 /* Binds and serves. IO: the address cannot be bound (says why). */
 sg_status sg_http_open(const sg_http_options *o, sg_http **out, sg_err *err) SG_MUST_USE;
 int sg_http_port(const sg_http *h);
-/* Stops accepting, lets answers in flight finish for at most `grace_s`, then closes. Accepts NULL. */
+/* Answers new requests with 503, lets those in flight finish for at most `grace_s`, then closes. Accepts NULL. */
 void sg_http_close(sg_http *h, int64_t grace_s);
 
 /* ---- for guard.c, range.c and their tests and fuzzers ---- */

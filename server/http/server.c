@@ -265,6 +265,11 @@ static enum MHD_Result first_look(exchange *x, struct MHD_Connection *c, const c
     x->q.method = known_method(method);
     if (sg_http_guard(x, c, method, version, &close_it, &n_body))
         return send_answer(x, c, close_it);
+    if (atomic_load(&x->http->stopping)) {
+        sg_answer_problem(&x->a, &x->q, 503, NULL, "the service is stopping");
+        sg_answer_header(&x->a, "Retry-After", "5");
+        return send_answer(x, c, true);
+    }
     if (n_body == 0)
         return MHD_YES;
     const sg_route *r = sg_http_find(x, method);
@@ -424,14 +429,14 @@ void sg_http_close(sg_http *h, int64_t grace_s)
 {
     if (!h)
         return;
+    /* MHD_quiesce_daemon would be the way to stop accepting, but with epoll it races with its own threads over the listen
+     * socket and then aborts the process (daemon.c, "Failed to remove listen FD from epoll set"). So connections are
+     * still accepted for this moment, and told 503. */
     atomic_store(&h->stopping, true);
-    const int fd = MHD_quiesce_daemon(h->daemon);
     const int64_t until = sg_clock_mono_ns() + grace_s * 1000000000;
     while (atomic_load(&h->in_flight) > 0 && sg_clock_mono_ns() < until)
         (void)usleep(20000);
-    MHD_stop_daemon(h->daemon);
-    if (fd >= 0)
-        (void)close(fd);
+    MHD_stop_daemon(h->daemon); /* closes the listen socket too */
     (void)pthread_mutex_lock(&h->lock);
     h->stop_reaper = true;
     (void)pthread_cond_signal(&h->wake);

@@ -267,7 +267,8 @@ def a_stop_parks_the_running_job_and_costs_it_no_attempt(w):
     for _ in range(3):
         c.wait(job, until=("running",))
         started = time.time()
-        expect(d.stop() == 0 and time.time() - started < 12, time.time() - started)
+        code = d.stop()
+        expect(code == 0 and time.time() - started < 12, "exit", code, time.time() - started, d.log()[-1500:])
         c.port = d.start()
     c.wait(job, until=("running",))
     expect(c.get("/v1/jobs/" + job).json["attempts"] == 1)
