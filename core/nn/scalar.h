@@ -32,7 +32,8 @@ static inline float exp1(float x)
     p = p * r + 1.666651295e-01f;
     p = p * r + 5.000000101e-01f;
     p = p * (r * r) + r;
-    return (p + 1.0f) * as_float(((int32_t)n + 127) << 23);
+    return (p + 1.0f) *
+           as_float((int32_t)((uint32_t)((int32_t)n + 127) << 23)); /* unsigned: n of a NaN is any number */
 }
 
 /* Near zero y + y P(y^2); further out 1 - exp(-Q(|y|)). */
