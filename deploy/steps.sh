@@ -46,7 +46,8 @@ serve_start() {
 serve_stop() {
     local pid
     pid=$(cat "$1/snpgend.pid" 2>/dev/null) || return 0
-    if kill "$pid" 2>/dev/null; then
+    # The number may belong to somebody else by now.
+    if [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = snpgend ] && kill "$pid" 2>/dev/null; then
         for _ in $(seq 100); do
             kill -0 "$pid" 2>/dev/null || break
             sleep 0.1
