@@ -104,7 +104,7 @@ static void build_locus(void *ctx, int64_t l, int worker)
     if (l == b->hla && x->chrom == HLA_CHROM)
         start = HLA_START;
     place_snps(start, span, x->n, &places, p->pos + x->first);
-    double from_start[SG_LOCUS_SNPS];
+    double from_start[SG_LOCUS_SNPS] = {0};
     for (int k = 0; k < x->n; k++) {
         from_start[k] = (double)(p->pos[x->first + k] - start);
         p->chrom[x->first + k] = x->chrom;
