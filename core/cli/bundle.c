@@ -3,10 +3,19 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "nn/backend.h"
 
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
+
+sg_status sg_bundle_open(const char *dir, const char *backend, const char *precision, int64_t memory_mib, sg_arena *a,
+                         sg_model **m, sg_err *err)
+{
+    SG_TRY(sg_arena_init(a, (size_t)memory_mib << 20, err));
+    SG_TRY(sg_backend_choose(backend, precision, err));
+    return sg_model_open(dir, m, err);
+}
 
 static size_t trimmed(const char *dir)
 {

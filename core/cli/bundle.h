@@ -21,6 +21,11 @@
         "precision", SG_OPT_TEXT, &(precision), 0, 0, "WORD", "float32 or bfloat16 products; else float32", false      \
     }
 
+/* How generate, encode and decode begin: room for memory_mib MiB, what computes, the model of dir. Whatever is returned,
+ * the caller ends with sg_model_close and sg_arena_clear. Errors are those of the three. */
+sg_status sg_bundle_open(const char *dir, const char *backend, const char *precision, int64_t memory_mib, sg_arena *a,
+                         sg_model **m, sg_err *err) SG_MUST_USE;
+
 /* dir without trailing slashes, plus suffix. LIMIT. */
 sg_status sg_bundle_path(const char *dir, const char *suffix, char *out, size_t n, sg_err *err) SG_MUST_USE;
 

@@ -1,7 +1,6 @@
 /* decode.c - snpgen decode: genotypes from latents, for exact checks and for looking into a model. */
 #include "cli/bundle.h"
 #include "cli/cli.h"
-#include "nn/backend.h"
 #include "sampler/sampler.h"
 
 #include <stdio.h>
@@ -50,11 +49,7 @@ int sg_cmd_decode(int argc, char **argv)
     sg_err err = {0};
     sg_arena a = {0};
     sg_model *m = NULL;
-    sg_status st = sg_arena_init(&a, (size_t)cli.memory_mib << 20, &err);
-    if (!st)
-        st = sg_backend_choose(d.backend, d.precision, &err);
-    if (!st)
-        st = sg_model_open(d.model, &m, &err);
+    sg_status st = sg_bundle_open(d.model, d.backend, d.precision, cli.memory_mib, &a, &m, &err);
     if (!st)
         st = decode(&d, m, &cli, &a, &err);
     sg_model_close(m);

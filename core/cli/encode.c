@@ -3,7 +3,6 @@
 #include "cli/cli.h"
 #include "cli/fileset.h"
 #include "formats/npy.h"
-#include "nn/backend.h"
 #include "sampler/sampler.h"
 
 #include <stdio.h>
@@ -52,11 +51,7 @@ int sg_cmd_encode(int argc, char **argv)
     sg_err err = {0};
     sg_arena a = {0};
     sg_model *m = NULL;
-    sg_status st = sg_arena_init(&a, (size_t)cli.memory_mib << 20, &err);
-    if (!st)
-        st = sg_backend_choose(backend, precision, &err);
-    if (!st)
-        st = sg_model_open(model, &m, &err);
+    sg_status st = sg_bundle_open(model, backend, precision, cli.memory_mib, &a, &m, &err);
     if (!st)
         st = encode(bfile, out, m, &cli, &a, &err);
     sg_model_close(m);

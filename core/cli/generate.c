@@ -2,7 +2,6 @@
 #include "cli/bundle.h"
 #include "cli/cli.h"
 #include "formats/npy.h"
-#include "nn/backend.h"
 #include "sampler/sampler.h"
 
 #include <math.h>
@@ -150,11 +149,7 @@ int sg_cmd_generate(int argc, char **argv)
     sg_err err = {0};
     sg_arena a = {0};
     sg_model *m = NULL;
-    sg_status st = sg_arena_init(&a, (size_t)cli.memory_mib << 20, &err);
-    if (!st)
-        st = sg_backend_choose(g.backend, g.precision, &err);
-    if (!st)
-        st = sg_model_open(g.model, &m, &err);
+    sg_status st = sg_bundle_open(g.model, g.backend, g.precision, cli.memory_mib, &a, &m, &err);
     if (!st)
         st = make_cohort(&g, m, &cli, &a, &err);
     sg_model_close(m);
