@@ -166,6 +166,27 @@ sg_status sg_bed_read(const sg_bed *b, int64_t v, uint8_t *row, sg_err *err)
     return SG_OK;
 }
 
+sg_status sg_bed_read_raw(const sg_bed *b, int64_t v, int64_t n, uint8_t *rows, sg_err *err)
+{
+    assert(v >= 0 && n >= 0 && v + n <= b->n_variant);
+    return read_at(b, MAGIC_BYTES + v * b->row_bytes, rows, n * b->row_bytes, err);
+}
+
+/* 32 people at a time: the high bit is turned over, the low bit becomes low xor high. */
+void sg_bed_codes(int64_t n_sample, const uint8_t *raw, uint64_t *row)
+{
+    const uint64_t low_bits = 0x5555555555555555U;
+    const int64_t bytes = (n_sample + 3) / 4, words = SG_ROW_WORDS(n_sample);
+    for (int64_t w = 0; w < words; w++) {
+        uint64_t x = 0;
+        memcpy(&x, raw + 8 * w, 8 * (w + 1) <= bytes ? 8 : (size_t)(bytes - 8 * w));
+        const uint64_t lo = x & low_bits, hi = x >> 1 & low_bits;
+        row[w] = (lo ^ hi) | (~hi & low_bits) << 1;
+    }
+    if (n_sample % 32)
+        row[words - 1] &= ((uint64_t)1 << (2 * (n_sample % 32))) - 1;
+}
+
 sg_status sg_bed_load(const char *path, int64_t n_variant, int64_t n_sample, const int64_t *want, int64_t n_want,
                       sg_arena *a, sg_geno *out, sg_err *err)
 {

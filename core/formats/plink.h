@@ -63,6 +63,10 @@ sg_status sg_bed_decode(const uint8_t *bed, size_t n, int64_t n_variant, int64_t
 typedef struct sg_bed sg_bed;
 sg_status sg_bed_open(const char *path, int64_t n_variant, int64_t n_sample, sg_bed **out, sg_err *err) SG_MUST_USE;
 sg_status sg_bed_read(const sg_bed *b, int64_t v, uint8_t *row, sg_err *err) SG_MUST_USE;
+/* n rows from v on as they lie on disk, one after the other, in one go; sg_bed_codes turns one of them into codes, as
+ * SG_ROW_WORDS words (geno.h). */
+sg_status sg_bed_read_raw(const sg_bed *b, int64_t v, int64_t n, uint8_t *rows, sg_err *err) SG_MUST_USE;
+void sg_bed_codes(int64_t n_sample, const uint8_t *raw, uint64_t *row);
 void sg_bed_close(sg_bed *b); /* accepts NULL */
 
 /* Only variants want[0..n_want-1] (ascending row numbers of the .bim) are read from `path`: memory is n_want rows. */

@@ -1,4 +1,4 @@
-/* geno.c - packing, transposing, counting; see geno.h. */
+/* geno.c - packing, counting; see geno.h. */
 #include "geno/geno.h"
 
 #include <assert.h>
@@ -62,34 +62,6 @@ void sg_people_pack(sg_people *p, int64_t s, const int8_t *code)
         assert(code[v] >= 0 && code[v] <= 3);
         lo[v / 64] |= (uint64_t)(code[v] & 1) << (v % 64);
         hi[v / 64] |= (uint64_t)(code[v] >> 1 & 1) << (v % 64);
-    }
-}
-
-void sg_people_from_geno(const sg_geno *g, sg_people *out)
-{
-    assert(out->n_sample == g->n_sample && out->n_variant == g->n_variant);
-    if (out->n_sample == 0 || out->n_word == 0)
-        return;
-    memset(out->plane, 0, (size_t)(out->n_sample * out->n_word) * 16);
-    for (int64_t v = 0; v < g->n_variant; v++) {
-        const uint8_t *row = g->row + v * g->row_bytes;
-        uint64_t *at = out->plane + v / 64;
-        for (int64_t s = 0; s < g->n_sample; s++, at += 2 * out->n_word) {
-            const uint64_t code = row[s / 4] >> (2 * (s % 4)) & 3;
-            at[0] |= (code & 1) << (v % 64);
-            at[out->n_word] |= (code >> 1) << (v % 64);
-        }
-    }
-}
-
-void sg_geno_from_people(const sg_people *p, sg_geno *out)
-{
-    assert(out->n_sample == p->n_sample && out->n_variant == p->n_variant);
-    for (int64_t v = 0; v < p->n_variant; v++) {
-        uint8_t *row = out->row + v * out->row_bytes;
-        memset(row, 0, (size_t)out->row_bytes);
-        for (int64_t s = 0; s < p->n_sample; s++)
-            row[s / 4] |= (uint8_t)(sg_people_get(p, s, v) << (2 * (s % 4)));
     }
 }
 

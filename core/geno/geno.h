@@ -73,6 +73,15 @@ void sg_people_pack(sg_people *p, int64_t s, const int8_t *code);   /* person s 
 void sg_people_from_geno(const sg_geno *g, sg_people *out); /* out [g.n_sample, g.n_variant], overwritten */
 void sg_geno_from_people(const sg_people *p, sg_geno *out); /* out [p.n_variant, p.n_sample], overwritten */
 
+/* The same for up to 64 variants while they stream by. Rows are variant-major and padded with zeros to whole words:
+ * row [n, SG_ROW_WORDS(n_sample)], person s in bits 2 (s % 32) of word s / 32. first is a multiple of 64.
+ * put: variants first .. first + n - 1 of everybody named by where [n_sample] (their index in p, -1 not wanted; NULL: the
+ * same order); the rest of the 64 becomes 0. get: min(64, n_variant - first) rows, overwritten. */
+#define SG_ROW_WORDS(n_sample) (((n_sample) + 31) / 32)
+void sg_people_put_rows(sg_people *p, int64_t first, int64_t n, const uint64_t *row, int64_t n_sample,
+                        const int64_t *where);
+void sg_people_get_rows(const sg_people *p, int64_t first, uint64_t *row);
+
 /* Rows idx[0..n-1] of `from` as rows 0..n-1 of `out` (out has n rows, same variants; asserted). */
 void sg_people_gather(const sg_people *from, const int64_t *idx, int64_t n, sg_people *out);
 

@@ -1,6 +1,6 @@
 /* match.c - see match.h. */
 #include "panel/match.h"
-#include "panel/chrom.h"
+#include "formats/chrom.h"
 
 #include <ctype.h>
 #include <math.h>
@@ -95,7 +95,7 @@ static void mark_shared(const sg_bim *bim, sg_matches *m)
 
 typedef struct matching {
     const sg_bim *bim;
-    const char *bim_name;
+    const sg_source *source;
     sg_matches *m;
     sg_index by_id;
     int64_t *twin; /* [n] another row with the same ID, -1 none */
@@ -155,16 +155,22 @@ static void count_place(matching *g, int64_t v, const sg_sum_row *row)
         g->m->n_place_differ++;
 }
 
+static sg_status same_id(const matching *g, int64_t v, int64_t w, sg_err *err)
+{
+    char one[SG_SOURCE_PLACE], other[SG_SOURCE_PLACE];
+    return sg_fail(err, SG_FORMAT,
+                   "%.150s and %.150s have the same variant ID \"%.60s\", which the summary statistics name; rename or "
+                   "--exclude them",
+                   sg_source_place(g->source, v, one), sg_source_place(g->source, w, other), g->bim->row[v].id);
+}
+
 static sg_status on_row(void *ctx, const sg_sum_row *row, sg_err *err)
 {
     matching *g = ctx;
     const int64_t v = *row->id ? sg_index_find(&g->by_id, row->id, "") : -1;
     if (v >= 0) {
         if (g->twin[v] >= 0)
-            return sg_fail(err, SG_FORMAT,
-                           "%s lines %lld and %lld have the same variant ID \"%.60s\", which the summary statistics "
-                           "name; rename or --exclude them",
-                           g->bim_name, (long long)v + 1, (long long)g->twin[v] + 1, row->id);
+            return same_id(g, v, g->twin[v], err);
         count_place(g, v, row);
         consider(g, v, row, false);
         return SG_OK;
@@ -218,10 +224,11 @@ static void decide(matching *g)
     }
 }
 
-sg_status sg_match_read(const char *sumstats, const char *columns, const char *bim_name, const sg_bim *bim,
-                        sg_matches *m, sg_arena *a, sg_sum_report *report, sg_err *err)
+sg_status sg_match_read(const char *sumstats, const char *columns, const sg_source *source, sg_matches *m, sg_arena *a,
+                        sg_sum_report *report, sg_err *err)
 {
-    matching g = {.bim = bim, .bim_name = bim_name, .m = m};
+    const sg_bim *bim = &source->bim;
+    matching g = {.bim = bim, .source = source, .m = m};
     SG_TRY(index_ids(&g, a, err));
     mark_shared(bim, m);
     SG_TRY(sg_sumstats_read(sumstats, columns, on_row, &g, report, err));

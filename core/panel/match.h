@@ -9,7 +9,7 @@
 #ifndef SG_PANEL_MATCH_H
 #define SG_PANEL_MATCH_H
 
-#include "formats/plink.h"
+#include "filesets/source.h"
 #include "formats/sumstats.h"
 #include "panel/align.h"
 
@@ -62,7 +62,7 @@ sg_status sg_match_begin(const sg_bim *bim, const uint8_t *listed, sg_arena *a, 
 /* Reads the summary statistics. By ID first, else by chromosome and position where the alleles agree; of several rows
  * for one variant the one whose alleles agree as written, then on the other strand, then the smaller p. FORMAT also
  * when an ID that the summary statistics name stands twice in the .bim (both lines are named). */
-sg_status sg_match_read(const char *sumstats, const char *columns, const char *bim_name, const sg_bim *bim,
-                        sg_matches *m, sg_arena *a, sg_sum_report *report, sg_err *err) SG_MUST_USE;
+sg_status sg_match_read(const char *sumstats, const char *columns, const sg_source *source, sg_matches *m, sg_arena *a,
+                        sg_sum_report *report, sg_err *err) SG_MUST_USE;
 
 #endif

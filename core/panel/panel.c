@@ -2,7 +2,7 @@
 #include "panel/panel.h"
 #include "base/file.h"
 #include "formats/text.h"
-#include "panel/chrom.h"
+#include "formats/chrom.h"
 
 #include <math.h>
 #include <string.h>

@@ -6,7 +6,7 @@
 #include "panel/prepare.h"
 #include "base/log.h"
 #include "formats/text.h"
-#include "panel/chrom.h"
+#include "formats/chrom.h"
 #include "panel/dataset.h"
 #include "panel/prepare_inside.h"
 #include "panel/qc.h"
@@ -25,12 +25,12 @@ typedef struct work {
     const sg_run *run;
     sg_arena *a;
     sg_prepare_report *rep;
-    char bed[PATH_MAX], bim_path[PATH_MAX], fam_path[PATH_MAX];
-    sg_fam fam;
+    sg_source source;
+    sg_fam fam; /* source.fam */
     sg_index people;
     uint8_t *keep, *control; /* [fam.n] */
     int8_t *label;           /* [fam.n] */
-    sg_bim bim;
+    sg_bim bim;              /* source.bim */
     sg_matches match;
     int64_t n_open;
     int64_t *open;      /* variants still in, in genome order */
@@ -92,16 +92,6 @@ static sg_status label_names(work *w, sg_err *err)
     return SG_OK;
 }
 
-static sg_status file_names(work *w, sg_err *err)
-{
-    static const char *const ending[] = {".bed", ".bim", ".fam"};
-    char *const path[] = {w->bed, w->bim_path, w->fam_path};
-    for (int i = 0; i < 3; i++)
-        if (snprintf(path[i], PATH_MAX, "%s%s", w->o->bfile, ending[i]) >= PATH_MAX)
-            return sg_fail(err, SG_LIMIT, "%.200s...: path too long", w->o->bfile);
-    return SG_OK;
-}
-
 static sg_status check_options(work *w, sg_err *err)
 {
     const sg_prepare_options *o = w->o;
@@ -118,8 +108,7 @@ static sg_status check_options(work *w, sg_err *err)
     if (sg_file_exists(o->out))
         return sg_fail(err, SG_STATE, "%s exists already; choose another --out or remove it", o->out);
     SG_TRY(plain_name("trait", o->trait, sizeof((sg_dataset *)0)->trait, err));
-    SG_TRY(label_names(w, err));
-    return file_names(w, err);
+    return label_names(w, err);
 }
 
 /* ---- people ---- */
@@ -173,13 +162,16 @@ static sg_status choose_people(work *w, sg_err *err)
 {
     const sg_prepare_options *o = w->o;
     sg_pheno ph;
-    SG_TRY(sg_fam_load(w->fam_path, w->a, &w->fam, err));
-    SG_TRY(sg_fam_index(w->fam_path, &w->fam, w->a, &w->people, err));
+    SG_TRY(sg_source_open(o->bfile, w->run, w->a, &w->source, err));
+    w->fam = w->source.fam;
+    w->bim = w->source.bim;
+    const char *fam_path = w->source.file[0].people;
+    SG_TRY(sg_fam_index(fam_path, &w->fam, w->a, &w->people, err));
     w->rep->n_fam = w->fam.n;
     if (o->pheno)
         SG_TRY(sg_pheno_load(o->pheno, &o->pheno_options, &w->fam, &w->people, w->a, &ph, err));
     else
-        SG_TRY(sg_pheno_from_fam(w->fam_path, &o->pheno_options, &w->fam, w->a, &ph, err));
+        SG_TRY(sg_pheno_from_fam(fam_path, &o->pheno_options, &w->fam, w->a, &ph, err));
     w->label = ph.label;
     w->rep->n_pheno_unknown = ph.n_unknown;
     w->rep->threshold = ph.threshold;
@@ -288,7 +280,6 @@ static void count_fates(work *w)
 static sg_status match_variants(work *w, sg_err *err)
 {
     uint8_t *listed;
-    SG_TRY(sg_bim_load(w->bim_path, w->a, &w->bim, err));
     w->rep->n_bim = w->bim.n;
     SG_TRY(apply_variant_lists(w, &listed, err));
     SG_TRY(sg_match_begin(&w->bim, listed, w->a, &w->match, err));
@@ -296,7 +287,7 @@ static sg_status match_variants(work *w, sg_err *err)
     w->freq = SG_NEW(w->a, double, w->bim.n);
     if (!w->open || !w->freq)
         return sg_arena_full(w->a, "variants", err);
-    SG_TRY(sg_match_read(w->o->sumstats, w->o->columns, w->bim_path, &w->bim, &w->match, w->a, &w->rep->sum, err));
+    SG_TRY(sg_match_read(w->o->sumstats, w->o->columns, &w->source, &w->match, w->a, &w->rep->sum, err));
     count_fates(w);
     collect_open(w);
     if (w->match.place_refused)
@@ -310,8 +301,8 @@ static sg_status match_variants(work *w, sg_err *err)
 
 static sg_status count_genotypes(work *w, int64_t *missing, sg_err *err)
 {
-    return sg_qc_count_variants(w->bed, w->bim.n, w->fam.n, w->open, w->n_open, w->keep, w->control, w->run, w->a,
-                                w->count, missing, err);
+    return sg_qc_count_variants(&w->source, w->open, w->n_open, w->keep, w->control, w->run, w->a, w->count, missing,
+                                err);
 }
 
 /* People first, as PLINK does: a person with many missing genotypes should not cost variants. */
@@ -423,20 +414,16 @@ static sg_status make_panel(work *w, sg_dataset *ds, sg_err *err)
 /* ds->people, labels and IDs of the people kept. person [n_people]: row of the .fam. */
 static sg_status make_people(work *w, sg_dataset *ds, int64_t *person, const char *(*id)[2], sg_err *err)
 {
-    sg_geno g;
     int64_t n = 0;
     SG_TRY(sg_people_new(w->rep->n_people, w->n_open, w->a, &ds->people, err));
     const size_t mark = sg_arena_mark(w->a);
-    SG_TRY(sg_bed_load(w->bed, w->bim.n, w->fam.n, w->open, w->n_open, w->a, &g, err));
+    int64_t *where = SG_NEW_RAW(w->a, int64_t, w->fam.n);
+    if (!where)
+        return sg_arena_full(w->a, "the people kept", err);
     for (int64_t s = 0; s < w->fam.n; s++) {
+        where[s] = w->keep[s] ? n : -1;
         if (!w->keep[s])
             continue;
-        uint64_t *lo = ds->people.plane + 2 * n * ds->people.n_word, *hi = lo + ds->people.n_word;
-        for (int64_t v = 0; v < w->n_open; v++) {
-            const uint64_t code = (uint64_t)sg_geno_get(&g, v, s);
-            lo[v / 64] |= (code & 1) << (v % 64);
-            hi[v / 64] |= (code >> 1) << (v % 64);
-        }
         person[n] = s;
         id[n][0] = w->fam.row[s].fid;
         id[n][1] = w->fam.row[s].iid;
@@ -444,8 +431,27 @@ static sg_status make_people(work *w, sg_dataset *ds, int64_t *person, const cha
         n++;
     }
     assert(n == w->rep->n_people);
+    SG_TRY(sg_source_people(&w->source, w->open, w->n_open, where, w->run, w->a, &ds->people, err));
     sg_arena_rewind(w->a, mark);
     w->rep->n_imputed = sg_impute_people(w->o->impute, w->o->split.seed, person, w->open, &ds->people);
+    return SG_OK;
+}
+
+/* "bed", or with one file per chromosome "bed chr7". */
+static sg_status source_json(const work *w, const sg_source_file *f, json_t *in, sg_err *err)
+{
+    const struct {
+        const char *role, *path;
+    } part[] = {{"bed", f->path}, {"bim", f->table}, {"fam", f->people}};
+    for (int i = 0; i < 3; i++) {
+        char role[80];
+        const char *slash = strrchr(f->path, '/');
+        if (w->source.n_file == 1)
+            (void)snprintf(role, sizeof role, "%s", part[i].role);
+        else
+            (void)snprintf(role, sizeof role, "%s %.70s", part[i].role, slash ? slash + 1 : f->path);
+        SG_TRY(sg_prepare_about_input(in, role, part[i].path, err));
+    }
     return SG_OK;
 }
 
@@ -454,9 +460,8 @@ static sg_status inputs_json(const work *w, json_t *about, sg_err *err)
     json_t *in = json_object();
     if (!in || json_object_set_new(about, "inputs", in))
         return sg_fail(err, SG_NOMEM, "no memory for prepare.json");
-    SG_TRY(sg_prepare_about_input(in, "bed", w->bed, err));
-    SG_TRY(sg_prepare_about_input(in, "bim", w->bim_path, err));
-    SG_TRY(sg_prepare_about_input(in, "fam", w->fam_path, err));
+    for (int k = 0; k < w->source.n_file; k++)
+        SG_TRY(source_json(w, &w->source.file[k], in, err));
     SG_TRY(sg_prepare_about_input(in, "pheno", w->o->pheno, err));
     SG_TRY(sg_prepare_about_input(in, "sumstats", w->o->sumstats, err));
     SG_TRY(sg_prepare_about_input(in, "keep", w->o->keep, err));

@@ -45,40 +45,41 @@ static int64_t how_many(const uint8_t *in, int64_t n)
     return k;
 }
 
-sg_status sg_qc_count_variants(const char *path, int64_t n_variant, int64_t n_sample, const int64_t *want,
-                               int64_t n_want, const uint8_t *keep, const uint8_t *control, const sg_run *run,
-                               sg_arena *a, sg_qc_count *count, int64_t *missing, sg_err *err)
+typedef struct counting {
+    int64_t n_word, n_keep, n_control;
+    const uint64_t *all, *control; /* masks [n_word] */
+    sg_qc_count *count;
+    int64_t *missing;
+} counting;
+
+static sg_status count_rows(void *ctx, int64_t first, int64_t n, const uint64_t *row, sg_err *err)
+{
+    (void)err;
+    const counting *c = ctx;
+    for (int64_t i = 0; i < n; i++, row += c->n_word) {
+        count_masked(row, c->all, c->n_word, c->n_keep, c->count[first + i].all);
+        count_masked(row, c->control, c->n_word, c->n_control, c->count[first + i].control);
+        if (c->missing)
+            count_missing(row, c->all, c->n_word, c->missing);
+    }
+    return SG_OK;
+}
+
+sg_status sg_qc_count_variants(const sg_source *s, const int64_t *want, int64_t n_want, const uint8_t *keep,
+                               const uint8_t *control, const sg_run *run, sg_arena *a, sg_qc_count *count,
+                               int64_t *missing, sg_err *err)
 {
     const size_t mark = sg_arena_mark(a);
-    const int64_t n_word = (n_sample + 31) / 32, n_keep = how_many(keep, n_sample),
-                  n_control = how_many(control, n_sample);
-    uint64_t *row = SG_NEW(a, uint64_t, n_word), *all = SG_NEW(a, uint64_t, n_word), *ctl = SG_NEW(a, uint64_t, n_word);
-    if (!row || !all || !ctl)
-        return sg_arena_full(a, "one row of genotypes", err);
+    const int64_t n_sample = s->fam.n, n_word = SG_ROW_WORDS(n_sample);
+    uint64_t *all = SG_NEW(a, uint64_t, n_word), *ctl = SG_NEW(a, uint64_t, n_word);
+    if (!all || !ctl)
+        return sg_arena_full(a, "masks of people", err);
     make_mask(keep, n_sample, all);
     make_mask(control, n_sample, ctl);
     if (missing && n_sample)
         memset(missing, 0, (size_t)n_sample * sizeof *missing);
-    sg_bed *bed;
-    sg_status st = sg_bed_open(path, n_variant, n_sample, &bed, err);
-    for (int64_t i = 0; !st && i < n_want; i++) {
-        if (i % 1024 == 0) {
-            sg_report(run, "counting genotypes", i, n_want);
-            if (sg_cancelled(run))
-                st = sg_fail(err, SG_CANCELLED, "stopped at variant %lld of %lld", (long long)i, (long long)n_want);
-        }
-        if (!st)
-            st = sg_bed_read(bed, want[i], (uint8_t *)row, err);
-        if (st)
-            break;
-        count_masked(row, all, n_word, n_keep, count[i].all);
-        count_masked(row, ctl, n_word, n_control, count[i].control);
-        if (missing)
-            count_missing(row, all, n_word, missing);
-    }
-    if (!st)
-        sg_report(run, "counting genotypes", n_want, n_want);
-    sg_bed_close(bed);
+    counting c = {n_word, how_many(keep, n_sample), how_many(control, n_sample), all, ctl, count, missing};
+    const sg_status st = sg_source_read(s, want, n_want, "counting genotypes", run, a, count_rows, &c, err);
     sg_arena_rewind(a, mark);
     return st;
 }

@@ -10,17 +10,17 @@
 #define SG_PANEL_QC_H
 
 #include "base/run.h"
-#include "formats/plink.h"
+#include "filesets/source.h"
 
 typedef struct sg_qc_count {
     int64_t all[4], control[4]; /* [code] */
 } sg_qc_count;
 
-/* Reads variants want[0..n_want-1] of a .bed row by row. keep, control [n_sample]: 1 = counted. count [n_want] and
- * missing [n_sample] (missing genotypes per person, NULL: not wanted) are overwritten. CANCELLED, as sg_bed_open. */
-sg_status sg_qc_count_variants(const char *bed, int64_t n_variant, int64_t n_sample, const int64_t *want,
-                               int64_t n_want, const uint8_t *keep, const uint8_t *control, const sg_run *run,
-                               sg_arena *a, sg_qc_count *count, int64_t *missing, sg_err *err) SG_MUST_USE;
+/* Reads variants want[0..n_want-1] as they stream by. keep, control [n_sample]: 1 = counted. count [n_want] and missing
+ * [n_sample] (missing genotypes per person, NULL: not wanted) are overwritten. As sg_source_read. */
+sg_status sg_qc_count_variants(const sg_source *s, const int64_t *want, int64_t n_want, const uint8_t *keep,
+                               const uint8_t *control, const sg_run *run, sg_arena *a, sg_qc_count *count,
+                               int64_t *missing, sg_err *err) SG_MUST_USE;
 
 /* Frequency of the counted allele among called genotypes; NaN when none is called. */
 double sg_qc_freq(const int64_t count[4]);

@@ -2,7 +2,7 @@
 #include "panel/panel.h"
 #include "files.h"
 #include "panel/align.h"
-#include "panel/chrom.h"
+#include "formats/chrom.h"
 #include "panel/qc.h"
 #include "panel/split.h"
 
@@ -139,7 +139,9 @@ START_TEST(counting_by_words_is_counting_one_by_one)
             sg_geno_set(&g, v, s, (s * s + v * s + s / 7) % 4);
     }
     ck_ok(sg_bed_save(path, &g, &err), err);
-    ck_ok(sg_qc_count_variants(path, V, S, want, 3, keep, control, NULL, &a, count, missing, &err), err);
+    sg_source_file file = {.path = path, .n = V};
+    const sg_source source = {.n_file = 1, .file = &file, .fam.n = S, .bim.n = V};
+    ck_ok(sg_qc_count_variants(&source, want, 3, keep, control, NULL, &a, count, missing, &err), err);
     for (int i = 0; i < 3; i++) {
         int64_t all[4] = {0}, ctl[4] = {0};
         for (int s = 0; s < S; s++) {

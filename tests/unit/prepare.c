@@ -336,7 +336,7 @@ static const wrong wrongs[] = {
      "allele that is not letters A, C, G, T (or one allele only); 2 at a position shared with another variant (not "
      "biallelic); 10 not in the summary statistics"},
     {"one ID for two variants", twin_id, SG_FORMAT,
-     "x.bim lines 1 and 3 have the same variant ID \"direct\", which the summary statistics name"},
+     "x.bim line 3 have the same variant ID \"direct\", which the summary statistics name"},
     {"one person twice", twin_person, SG_FORMAT,
      "x.fam lines 2 and 3: the same family and person ID twice; remove or rename one"},
     {"a truncated .bed", short_bed, SG_MISMATCH, "x.bed has 139 data bytes, .bim and .fam ask for 140"},

@@ -6,8 +6,8 @@
  * Threads: pure.
  * Not here: genome builds.
  */
-#ifndef SG_PANEL_CHROM_H
-#define SG_PANEL_CHROM_H
+#ifndef SG_FORMATS_CHROM_H
+#define SG_FORMATS_CHROM_H
 
 enum { SG_CHROM_AUTOSOMES = 22, SG_CHROM_X = 23, SG_CHROM_OTHER = 27, SG_CHROM_NAME = 40 };
 

@@ -1,5 +1,5 @@
 /* chrom.c - see chrom.h. */
-#include "panel/chrom.h"
+#include "formats/chrom.h"
 
 #include <stdio.h>
 #include <string.h>
