@@ -14,7 +14,8 @@ int sg_cmd_prepare(int argc, char **argv)
     sg_prepare_options o = sg_prepare_default();
     const char *impute = "binomial";
     const sg_opt opts[] = {
-        {"bfile", SG_OPT_TEXT, &o.bfile, 0, 0, "B", "PLINK fileset: B.bed, B.bim, B.fam", true},
+        {"bfile", SG_OPT_TEXT, &o.bfile, 0, 0, "B", "PLINK fileset B.bed, B.bim, B.fam; {} in B: one per chromosome",
+         true},
         {"pheno", SG_OPT_TEXT, &o.pheno, 0, 0, "F", "phenotypes: FID IID value; column 6 of the .fam without", false},
         {"pheno-name", SG_OPT_TEXT, &o.pheno_options.column, 0, 0, "COL", "column of the phenotype's header", false},
         {"case-label", SG_OPT_TEXT, &o.pheno_options.case_label, 0, 0, "WORD", "this word is a case, others controls",

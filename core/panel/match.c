@@ -54,6 +54,13 @@ static int by_place(const void *a, const void *b, void *ctx)
     return c ? c : (i > j) - (i < j);
 }
 
+/* The pseudo-autosomal XY of PLINK is diploid in everybody. */
+static bool haploid(const char *chrom)
+{
+    const int rank = sg_chrom_rank(chrom);
+    return rank == SG_CHROM_X || rank == SG_CHROM_X + 1 || rank == SG_CHROM_X + 3;
+}
+
 sg_status sg_match_begin(const sg_bim *bim, const uint8_t *listed, sg_arena *a, sg_matches *m, sg_err *err)
 {
     *m = (sg_matches){.n = bim->n,
@@ -69,6 +76,8 @@ sg_status sg_match_begin(const sg_bim *bim, const uint8_t *listed, sg_arena *a, 
             m->fate[v] = SG_FATE_LISTED;
         else if (r->pos < 1 || !strcmp(r->chrom, "0"))
             m->fate[v] = SG_FATE_UNPLACED;
+        else if (haploid(r->chrom))
+            m->fate[v] = SG_FATE_HAPLOID;
         else if (!sequence(r->a1) || !sequence(r->a2))
             m->fate[v] = SG_FATE_ALLELES;
     }

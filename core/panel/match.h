@@ -18,6 +18,7 @@
     X(OPEN, "kept", "chosen")                                                                                          \
     X(LISTED, "excluded", "left out by --extract or --exclude")                                                        \
     X(UNPLACED, "unplaced", "without a chromosome or position")                                                        \
+    X(HAPLOID, "not_diploid", "on X, Y or MT, of which not everybody has two copies")                                  \
     X(ALLELES, "not_acgt", "with an allele that is not letters A, C, G, T (or one allele only)")                       \
     X(SHARED, "not_biallelic", "at a position shared with another variant (not biallelic)")                            \
     X(ABSENT, "not_in_sumstats", "not in the summary statistics")                                                      \

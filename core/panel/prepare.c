@@ -165,6 +165,8 @@ static sg_status choose_people(work *w, sg_err *err)
     SG_TRY(sg_source_open(o->bfile, w->run, w->a, &w->source, err));
     w->fam = w->source.fam;
     w->bim = w->source.bim;
+    w->rep->n_file = w->source.n_file;
+    memcpy(w->rep->absent, w->source.absent, sizeof w->rep->absent);
     const char *fam_path = w->source.file[0].people;
     SG_TRY(sg_fam_index(fam_path, &w->fam, w->a, &w->people, err));
     w->rep->n_fam = w->fam.n;

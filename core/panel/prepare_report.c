@@ -87,6 +87,8 @@ static json_t *variants_json(const sg_prepare_report *r)
 {
     json_t *j = json_object(), *align = json_object();
     put_int(j, "in_bim", r->n_bim);
+    put_int(j, "files", r->n_file);
+    put_text(j, "chromosomes_without_file", r->absent);
     for (int f = 0; f < SG_N_FATE; f++)
         put_int(j, sg_fate_key((sg_fate)f), r->n_fate[f]);
     for (int k = 1; k < SG_N_ALIGN; k++)
@@ -182,6 +184,9 @@ static sg_status sumstats_flow(const sg_prepare_report *r, sg_buf *b, sg_err *er
 static sg_status variants_flow(const sg_prepare_report *r, sg_buf *b, sg_err *err)
 {
     SG_TRY(sg_buf_printf(b, err, "%10lld  variants in the .bim\n", (long long)r->n_bim));
+    if (r->n_file > 1)
+        SG_TRY(sg_buf_printf(b, err, "            from %d filesets; none for chromosomes %s\n", r->n_file,
+                             *r->absent ? r->absent : "-"));
     for (int f = SG_FATE_OPEN + 1; f < SG_N_FATE; f++)
         SG_TRY(line(b, r->n_fate[f], "- ", sg_fate_words((sg_fate)f), err));
     SG_TRY(sg_buf_printf(b, err, "%10lld  = SNPs in the panel\n", (long long)r->n_fate[SG_FATE_OPEN]));

@@ -502,7 +502,31 @@ START_TEST(the_flow_adds_up)
 }
 END_TEST
 
-UNIT_MAIN("prepare", every_variant_meets_its_fate_and_every_effect_speaks_of_a1,
+START_TEST(variants_on_x_y_and_mt_are_left_out_and_counted)
+{
+    static const char *const name[] = {"chrX", "24", "M", "23", "Y"};
+    for (size_t i = 0; i < sizeof name / sizeof *name; i++) {
+        world *w = make_world();
+        char text[2048];
+        const char *row = strstr(bim, "2\tby_place");
+        ck_assert_ptr_nonnull(row);
+        (void)snprintf(text, sizeof text, "%.*s%s%s", (int)(row - bim), bim, name[i], row + 1);
+        put_file(w->extra, w->dir, "x.bim", text);
+        ck_ok(sg_prepare(&w->o, NULL, &w->a, &w->rep, NULL, &w->err), w->err);
+        ck_assert_int_eq(w->rep.n_fate[SG_FATE_HAPLOID], 1);
+        ck_assert_int_eq(w->rep.n_by_place, 0);
+        sg_buf b;
+        sg_buf_init(&b, 1 << 16);
+        ck_ok(sg_prepare_flow(&w->rep, &b, &w->err), w->err);
+        ck_assert_ptr_nonnull(strstr((char *)b.data, "1  - on X, Y or MT, of which not everybody has two copies"));
+        sg_buf_clear(&b);
+        end_world(w);
+    }
+}
+END_TEST
+
+UNIT_MAIN("prepare", variants_on_x_y_and_mt_are_left_out_and_counted,
+          every_variant_meets_its_fate_and_every_effect_speaks_of_a1,
           the_dataset_holds_the_genotypes_of_the_people_kept, the_smallest_p_are_chosen_and_too_many_are_explained,
           the_same_seed_gives_the_same_bytes, lists_and_sex_decide_who_is_in,
           people_with_many_missing_genotypes_leave_before_variants_do, what_is_wrong_is_said_and_nothing_is_left_behind,
