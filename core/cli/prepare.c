@@ -5,7 +5,7 @@
 #include <math.h>
 #include <stdio.h>
 
-static const char usage[] = "--bfile B --sumstats S --out D [options]\n\n"
+static const char usage[] = "--bfile B (or --vcf V) --sumstats S --out D [options]\n\n"
                             "Chooses people and trait-associated SNPs, aligns alleles, imputes, splits, and writes a\n"
                             "dataset folder: panel.tsv, genotypes.snpz, split.tsv, prepare.json.";
 
@@ -15,7 +15,8 @@ int sg_cmd_prepare(int argc, char **argv)
     const char *impute = "binomial";
     const sg_opt opts[] = {
         {"bfile", SG_OPT_TEXT, &o.bfile, 0, 0, "B", "PLINK fileset B.bed, B.bim, B.fam; {} in B: one per chromosome",
-         true},
+         false},
+        {"vcf", SG_OPT_TEXT, &o.vcf, 0, 0, "V", "VCF or BCF, plain or bgzipped; {} in V: one per chromosome", false},
         {"pheno", SG_OPT_TEXT, &o.pheno, 0, 0, "F", "phenotypes: FID IID value; column 6 of the .fam without", false},
         {"pheno-name", SG_OPT_TEXT, &o.pheno_options.column, 0, 0, "COL", "column of the phenotype's header", false},
         {"case-label", SG_OPT_TEXT, &o.pheno_options.case_label, 0, 0, "WORD", "this word is a case, others controls",

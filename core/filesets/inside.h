@@ -20,4 +20,17 @@ sg_status sg_bed_reader_row(sg_bed_reader *r, int64_t v, const int64_t *ahead, i
                             sg_err *err) SG_MUST_USE;
 void sg_bed_reader_close(sg_bed_reader *r); /* accepts NULL */
 
+/* ---- VCF and BCF ---- */
+
+typedef struct sg_vcf_reader sg_vcf_reader;
+sg_status sg_vcf_reader_open(const char *path, sg_vcf_reader **out, sg_err *err) SG_MUST_USE;
+sg_status sg_vcf_reader_people(const sg_vcf_reader *r, sg_arena *a, sg_fam *out, sg_err *err) SG_MUST_USE;
+/* Reads to the end; fills at, number and alt of f. Call once, first. */
+sg_status sg_vcf_reader_table(sg_vcf_reader *r, const sg_run *run, sg_arena *a, sg_source_file *f, sg_bim *out,
+                              sg_err *err) SG_MUST_USE;
+/* Row v of the file; want is that row of the table. */
+sg_status sg_vcf_reader_row(sg_vcf_reader *r, const sg_source_file *f, const sg_bim_row *want, int64_t v,
+                            sg_source_calls *calls, uint64_t *row, sg_err *err) SG_MUST_USE;
+void sg_vcf_reader_close(sg_vcf_reader *r); /* accepts NULL */
+
 #endif

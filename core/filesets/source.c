@@ -37,9 +37,15 @@ static sg_status keep_path(const char *pattern, const char *chrom, const char *s
     return *out ? SG_OK : sg_arena_full(a, "names of genotype files", err);
 }
 
-static sg_status name_files(const char *pattern, const char *chrom, sg_arena *a, sg_source_file *f, sg_err *err)
+static sg_status name_files(const char *pattern, bool vcf, const char *chrom, sg_arena *a, sg_source_file *f,
+                            sg_err *err)
 {
     *f = (sg_source_file){0};
+    if (vcf) {
+        SG_TRY(keep_path(pattern, chrom, "", a, &f->path, err));
+        f->table = f->people = f->path;
+        return SG_OK;
+    }
     SG_TRY(keep_path(pattern, chrom, ".bed", a, &f->path, err));
     SG_TRY(keep_path(pattern, chrom, ".bim", a, &f->table, err));
     return keep_path(pattern, chrom, ".fam", a, &f->people, err);
@@ -53,14 +59,14 @@ static sg_status find_files(const char *pattern, sg_arena *a, sg_source *s, sg_e
         return sg_arena_full(a, "genotype files", err);
     if (!strstr(pattern, "{}")) {
         s->n_file = 1;
-        return name_files(pattern, "", a, s->file, err);
+        return name_files(pattern, s->vcf, "", a, s->file, err);
     }
     size_t n = 0;
     for (int c = 1; c <= FILES_MAX; c++) {
         char chrom[8];
         (void)snprintf(chrom, sizeof chrom, c > SG_CHROM_AUTOSOMES ? "X" : "%d", c);
         sg_source_file *f = &s->file[s->n_file];
-        SG_TRY(name_files(pattern, chrom, a, f, err));
+        SG_TRY(name_files(pattern, s->vcf, chrom, a, f, err));
         if (sg_file_exists(f->path) || sg_file_exists(f->table) || sg_file_exists(f->people)) {
             s->n_file++;
             continue;
@@ -108,17 +114,44 @@ static sg_status same_people(const char *name, const sg_fam *x, const char *othe
 }
 
 /* People of file k: kept of the first, compared for the others. */
-static sg_status load_people(sg_source *s, int k, sg_arena *a, sg_err *err)
+static sg_status load_people(sg_source *s, int k, const sg_vcf_reader *vcf, sg_arena *a, sg_err *err)
 {
     const sg_source_file *f = &s->file[k];
-    if (k == 0)
-        return sg_fam_load(f->people, a, &s->fam, err);
     const size_t mark = sg_arena_mark(a);
-    sg_fam again;
-    SG_TRY(sg_fam_load(f->people, a, &again, err));
-    SG_TRY(same_people(s->file[0].people, &s->fam, f->people, &again, err));
+    sg_fam fam;
+    if (vcf)
+        SG_TRY(sg_vcf_reader_people(vcf, a, &fam, err));
+    else
+        SG_TRY(sg_fam_load(f->people, a, &fam, err));
+    if (k == 0) {
+        s->fam = fam;
+        return SG_OK;
+    }
+    SG_TRY(same_people(s->file[0].people, &s->fam, f->people, &fam, err));
     sg_arena_rewind(a, mark);
     return SG_OK;
+}
+
+static sg_status load_plink(sg_source *s, int k, sg_arena *a, sg_bim *bim, sg_err *err)
+{
+    const sg_source_file *f = &s->file[k];
+    SG_TRY(load_people(s, k, NULL, a, err));
+    SG_TRY(sg_bim_load(f->table, a, bim, err));
+    sg_bed *bed; /* a broken or unfitting .bed is told before hours of other work */
+    SG_TRY(sg_bed_open(f->path, bim->n, s->fam.n, &bed, err));
+    sg_bed_close(bed);
+    return SG_OK;
+}
+
+static sg_status load_vcf(sg_source *s, int k, const sg_run *run, sg_arena *a, sg_bim *bim, sg_err *err)
+{
+    sg_vcf_reader *r;
+    SG_TRY(sg_vcf_reader_open(s->file[k].path, &r, err));
+    sg_status st = load_people(s, k, r, a, err);
+    if (!st)
+        st = sg_vcf_reader_table(r, run, a, &s->file[k], bim, err);
+    sg_vcf_reader_close(r);
+    return st;
 }
 
 static sg_status join_tables(sg_source *s, const sg_bim *part, sg_arena *a, sg_err *err)
@@ -156,27 +189,37 @@ static sg_status name_variants(sg_source *s, sg_arena *a, sg_err *err)
     return SG_OK;
 }
 
-sg_status sg_source_open(const char *bfile, const sg_run *run, sg_arena *a, sg_source *s, sg_err *err)
+static sg_status open_all(const char *pattern, const sg_run *run, sg_arena *a, sg_source *s, sg_err *err)
 {
     sg_bim part[FILES_MAX];
-    *s = (sg_source){0};
-    SG_TRY(find_files(bfile, a, s, err));
+    SG_TRY(find_files(pattern, a, s, err));
+    s->calls = SG_NEW(a, sg_source_calls, 1);
+    if (!s->calls)
+        return sg_arena_full(a, "genotype files", err);
     int64_t first = 0;
     for (int k = 0; k < s->n_file; k++) {
         sg_source_file *f = &s->file[k];
         if (sg_cancelled(run))
             return sg_fail(err, SG_CANCELLED, "stopped before %s was read", f->table);
-        SG_TRY(load_people(s, k, a, err));
-        SG_TRY(sg_bim_load(f->table, a, &part[k], err));
+        SG_TRY(s->vcf ? load_vcf(s, k, run, a, &part[k], err) : load_plink(s, k, a, &part[k], err));
         f->first = first;
         f->n = part[k].n;
         first += f->n;
-        sg_bed *bed; /* a broken or unfitting .bed is told before hours of other work */
-        SG_TRY(sg_bed_open(f->path, f->n, s->fam.n, &bed, err));
-        sg_bed_close(bed);
     }
     SG_TRY(join_tables(s, part, a, err));
     return name_variants(s, a, err);
+}
+
+sg_status sg_source_open(const char *bfile, const sg_run *run, sg_arena *a, sg_source *s, sg_err *err)
+{
+    *s = (sg_source){0};
+    return open_all(bfile, run, a, s, err);
+}
+
+sg_status sg_source_open_vcf(const char *vcf, const sg_run *run, sg_arena *a, sg_source *s, sg_err *err)
+{
+    *s = (sg_source){.vcf = true};
+    return open_all(vcf, run, a, s, err);
 }
 
 static int file_of(const sg_source *s, int64_t v)
@@ -191,6 +234,11 @@ static int file_of(const sg_source *s, int64_t v)
 const char *sg_source_place(const sg_source *s, int64_t v, char out[SG_SOURCE_PLACE])
 {
     const sg_source_file *f = &s->file[file_of(s, v)];
+    if (s->vcf) {
+        const sg_bim_row *r = &s->bim.row[v];
+        (void)snprintf(out, SG_SOURCE_PLACE, "%.300s %.40s:%lld", f->path, r->chrom, (long long)r->pos);
+        return out;
+    }
     (void)snprintf(out, SG_SOURCE_PLACE, "%.300s line %lld", f->table, (long long)(v - f->first) + 1);
     return out;
 }
@@ -201,17 +249,31 @@ typedef struct pass {
     const sg_source *s;
     int file; /* the one that is open, -1 none */
     sg_bed_reader *bed;
+    sg_vcf_reader *vcf;
 } pass;
+
+static void close_file(pass *p)
+{
+    sg_bed_reader_close(p->bed);
+    sg_vcf_reader_close(p->vcf);
+    p->bed = NULL;
+    p->vcf = NULL;
+}
 
 static sg_status read_row(pass *p, const int64_t *want, int64_t n_left, uint64_t *row, sg_err *err)
 {
     const int k = file_of(p->s, *want);
     if (k != p->file) {
-        sg_bed_reader_close(p->bed);
-        p->bed = NULL;
-        SG_TRY(sg_bed_reader_open(&p->s->file[k], p->s->fam.n, &p->bed, err));
+        close_file(p);
+        if (p->s->vcf)
+            SG_TRY(sg_vcf_reader_open(p->s->file[k].path, &p->vcf, err));
+        else
+            SG_TRY(sg_bed_reader_open(&p->s->file[k], p->s->fam.n, &p->bed, err));
         p->file = k;
     }
+    const sg_source_file *f = &p->s->file[k];
+    if (p->vcf)
+        return sg_vcf_reader_row(p->vcf, f, &p->s->bim.row[*want], *want - f->first, p->s->calls, row, err);
     return sg_bed_reader_row(p->bed, *want, want + 1, n_left - 1, row, err);
 }
 
@@ -247,7 +309,7 @@ sg_status sg_source_read(const sg_source *s, const int64_t *want, int64_t n_want
     }
     if (!st && stage)
         sg_report(run, stage, n_want, n_want);
-    sg_bed_reader_close(p.bed);
+    close_file(&p);
     sg_arena_rewind(a, mark);
     return st;
 }

@@ -238,8 +238,8 @@ sg_status sg_match_read(const char *sumstats, const char *columns, const sg_sour
 {
     const sg_bim *bim = &source->bim;
     matching g = {.bim = bim, .source = source, .m = m};
+    mark_shared(bim, m); /* first: the rows of one record of a VCF share their ID, and that is no mistake */
     SG_TRY(index_ids(&g, a, err));
-    mark_shared(bim, m);
     SG_TRY(sg_sumstats_read(sumstats, columns, on_row, &g, report, err));
     decide(&g);
     return SG_OK;

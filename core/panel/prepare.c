@@ -99,6 +99,12 @@ static sg_status check_options(work *w, sg_err *err)
     SG_TRY(share("geno", o->geno, err));
     SG_TRY(share("mind", o->mind, err));
     SG_TRY(share("hwe", o->hwe, err));
+    if (!o->bfile == !o->vcf)
+        return sg_fail(err, SG_LIMIT, "want one of --bfile and --vcf");
+    if (o->vcf && !o->pheno)
+        return sg_fail(err, SG_LIMIT, "--vcf needs --pheno: a VCF has no phenotypes");
+    if (o->vcf && o->sex_only)
+        return sg_fail(err, SG_LIMIT, "--sex-only needs --bfile: a VCF does not say who is male or female");
     if (o->top < 1 || o->top > TOP_MAX)
         return sg_fail(err, SG_LIMIT, "--top is %lld, want 1 to %d", (long long)o->top, TOP_MAX);
     if (!isnan(o->prevalence) && !(o->prevalence > 0 && o->prevalence < 1))
@@ -162,7 +168,8 @@ static sg_status choose_people(work *w, sg_err *err)
 {
     const sg_prepare_options *o = w->o;
     sg_pheno ph;
-    SG_TRY(sg_source_open(o->bfile, w->run, w->a, &w->source, err));
+    SG_TRY(o->vcf ? sg_source_open_vcf(o->vcf, w->run, w->a, &w->source, err)
+                  : sg_source_open(o->bfile, w->run, w->a, &w->source, err));
     w->fam = w->source.fam;
     w->bim = w->source.bim;
     w->rep->n_file = w->source.n_file;
@@ -433,7 +440,9 @@ static sg_status make_people(work *w, sg_dataset *ds, int64_t *person, const cha
         n++;
     }
     assert(n == w->rep->n_people);
+    *w->source.calls = (sg_source_calls){0}; /* counting has read them before */
     SG_TRY(sg_source_people(&w->source, w->open, w->n_open, where, w->run, w->a, &ds->people, err));
+    w->rep->calls = *w->source.calls;
     sg_arena_rewind(w->a, mark);
     w->rep->n_imputed = sg_impute_people(w->o->impute, w->o->split.seed, person, w->open, &ds->people);
     return SG_OK;
@@ -444,8 +453,8 @@ static sg_status source_json(const work *w, const sg_source_file *f, json_t *in,
 {
     const struct {
         const char *role, *path;
-    } part[] = {{"bed", f->path}, {"bim", f->table}, {"fam", f->people}};
-    for (int i = 0; i < 3; i++) {
+    } part[] = {{"bed", f->path}, {"bim", f->table}, {"fam", f->people}, {"vcf", f->path}};
+    for (int i = w->source.vcf ? 3 : 0; i < (w->source.vcf ? 4 : 3); i++) {
         char role[80];
         const char *slash = strrchr(f->path, '/');
         if (w->source.n_file == 1)

@@ -17,8 +17,9 @@
 #include "panel/split.h"
 
 typedef struct sg_prepare_options {
-    const char *bfile, *pheno, *sumstats, *out; /* bfile: as sg_source_open; pheno NULL: column 6 of the .fam */
-    const char *columns;                        /* of the summary statistics, see sumstats.h; NULL */
+    const char *bfile, *vcf, *pheno, *sumstats,
+        *out;            /* bfile or vcf: as sg_source_open; pheno NULL: column 6 of the .fam */
+    const char *columns; /* of the summary statistics, see sumstats.h; NULL */
     sg_pheno_options pheno_options;
     const char *trait;
     const char *label_names;                       /* "control,case"; NULL: those two, or from the case label */
@@ -37,8 +38,9 @@ typedef struct sg_prepare_report {
     int64_t n_pheno_unknown;                                      /* phenotype rows of people who are not there */
     double threshold;                                             /* NaN unless the phenotype was cut */
     int64_t n_role[SG_N_ROLE][SG_LABEL_MAX];
-    int n_file;      /* genotype files */
-    char absent[96]; /* chromosomes of the pattern without a file */
+    int n_file;            /* genotype files */
+    sg_source_calls calls; /* of the chosen SNPs and people read: what a VCF has and a panel cannot hold */
+    char absent[96];       /* chromosomes of the pattern without a file */
     int64_t n_bim, n_fate[SG_N_FATE];
     int64_t n_align[SG_N_ALIGN]; /* of the chosen; palindromes before they were settled */
     int64_t n_by_id, n_by_place, n_repeat, n_place_same, n_place_differ;

@@ -39,6 +39,7 @@ static json_t *options_json(const sg_prepare_options *o)
 {
     json_t *j = json_object();
     put_file(j, "bfile", o->bfile);
+    put_file(j, "vcf", o->vcf);
     put_file(j, "pheno", o->pheno);
     put_file(j, "sumstats", o->sumstats);
     put_file(j, "keep", o->keep);
@@ -99,6 +100,9 @@ static json_t *variants_json(const sg_prepare_report *r)
     put_int(j, "same_id_same_position", r->n_place_same);
     put_int(j, "same_id_other_position", r->n_place_differ);
     put_int(j, "imputed_genotypes", r->n_imputed);
+    put_int(j, "half_calls_as_missing", r->calls.n_half);
+    put_int(j, "haploid_calls_as_missing", r->calls.n_haploid);
+    put_int(j, "third_alleles_as_missing", r->calls.n_other);
     return j;
 }
 
@@ -192,6 +196,9 @@ static sg_status variants_flow(const sg_prepare_report *r, sg_buf *b, sg_err *er
     SG_TRY(sg_buf_printf(b, err, "%10lld  = SNPs in the panel\n", (long long)r->n_fate[SG_FATE_OPEN]));
     for (int k = 1; k < SG_N_ALIGN; k++)
         SG_TRY(line(b, r->n_align[k], "  alleles ", sg_align_words((sg_align)k), err));
+    SG_TRY(line(b, r->calls.n_half, "  ", "half calls (0/.) of the panel read as missing", err));
+    SG_TRY(line(b, r->calls.n_haploid, "  ", "calls of one allele of the panel read as missing", err));
+    SG_TRY(line(b, r->calls.n_other, "  ", "calls of a third allele of the panel read as missing", err));
     return line(b, r->n_imputed, "  ", "missing genotypes imputed", err);
 }
 

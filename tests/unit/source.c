@@ -89,5 +89,73 @@ START_TEST(other_people_in_another_file_and_no_file_at_all_are_refused)
 }
 END_TEST
 
-UNIT_MAIN("source", files_of_chromosomes_are_one_table_and_any_rows_are_read,
+static const char calls[] =
+    "##fileformat=VCFv4.2\n##contig=<ID=chr1>\n##FORMAT=<ID=GT,Number=1,Type=String,Description=\"x\">\n"
+    "##FORMAT=<ID=DS,Number=1,Type=Float,Description=\"x\">\n"
+    "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\tA\tB\tC\tD\tE\tF\n"
+    "chr1\t10\tr1\tA\tC,T\t.\t.\t.\tGT\t0/0\t0|1\t2/1\t2|2\t0/2\t./.\n"
+    "chr1\t20\t.\tA\t<DEL>\t.\t.\t.\tGT\t0/0\t0/.\t1\t.\t1/1\t0|1\n"
+    "chr1\t30\tr3\tA\t.\t.\t.\t.\tDS\t0\t0\t0\t0\t0\t0\n";
+
+START_TEST(every_kind_of_call_in_a_vcf_is_a_code_or_missing_and_counted)
+{
+    static const int want_code[4][6] = {{0, 1, 3, 3, 3, 3}, {0, 3, 3, 2, 1, 3}, {0, 3, 3, 3, 2, 1}, {3, 3, 3, 3, 3, 3}};
+    const int64_t want[] = {3, 0, 1, 2};
+    char dir[UNIT_PATH], path[UNIT_PATH];
+    sg_arena a = unit_arena(1 << 24);
+    sg_err err = {0};
+    sg_source src;
+    sg_people p;
+    unit_dir(dir);
+    ck_ok(sg_source_open_vcf(put_file(path, dir, "x.vcf", calls), NULL, &a, &src, &err), err);
+    ck_assert_int_eq(src.fam.n, 6);
+    ck_assert_int_eq(src.bim.n, 4);
+    ck_assert_str_eq(src.bim.row[0].chrom, "1");
+    ck_assert_str_eq(src.bim.row[1].a1, "T");
+    ck_assert_str_eq(src.bim.row[1].a2, "A");
+    ck_assert_str_eq(src.bim.row[1].id, "r1");
+    ck_assert_str_eq(src.bim.row[2].id, "1:20:A:<DEL>");
+    ck_assert_str_eq(src.bim.row[3].a1, ".");
+    ck_ok(sg_people_new(6, 4, &a, &p, &err), err);
+    ck_ok(sg_source_people(&src, want, 4, NULL, NULL, &a, &p, &err), err);
+    for (int i = 0; i < 4; i++)
+        for (int s = 0; s < 6; s++)
+            ck_assert_int_eq(sg_people_get(&p, s, i), want_code[want[i]][s]);
+    ck_assert_int_eq(src.calls->n_half, 1);
+    ck_assert_int_eq(src.calls->n_haploid, 1);
+    ck_assert_int_eq(src.calls->n_other, 5);
+    ck_assert_int_eq(src.calls->n_no_gt_row, 1);
+    sg_arena_clear(&a);
+    unit_dir_remove(dir);
+}
+END_TEST
+
+START_TEST(genotypes_a_record_cannot_have_are_refused)
+{
+    static const struct {
+        const char *from, *to, *message;
+    } bad[] = {{"2/1", "3/1", "x.vcf at 1:10: a genotype names an allele that the record does not have"},
+               {"2/1", "0/1/1", "x.vcf at 1:10: genotypes of 3 alleles, want 2"}};
+    const int64_t want = 0;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char dir[UNIT_PATH], path[UNIT_PATH], text[2048];
+        sg_arena a = unit_arena(1 << 24);
+        sg_err err = {0};
+        sg_source src;
+        sg_people p;
+        const char *at = strstr(calls, bad[i].from);
+        (void)snprintf(text, sizeof text, "%.*s%s%s", (int)(at - calls), calls, bad[i].to, at + 3);
+        unit_dir(dir);
+        ck_ok(sg_source_open_vcf(put_file(path, dir, "x.vcf", text), NULL, &a, &src, &err), err);
+        ck_ok(sg_people_new(6, 1, &a, &p, &err), err);
+        ck_assert_int_eq(sg_source_people(&src, &want, 1, NULL, NULL, &a, &p, &err), SG_FORMAT);
+        ck_assert_ptr_nonnull(strstr(err.msg, bad[i].message));
+        sg_arena_clear(&a);
+        unit_dir_remove(dir);
+    }
+}
+END_TEST
+
+UNIT_MAIN("source", every_kind_of_call_in_a_vcf_is_a_code_or_missing_and_counted,
+          genotypes_a_record_cannot_have_are_refused, files_of_chromosomes_are_one_table_and_any_rows_are_read,
           other_people_in_another_file_and_no_file_at_all_are_refused)
