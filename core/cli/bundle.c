@@ -113,5 +113,5 @@ sg_status sg_bundle_write(const char *dir, sg_card *card, const sg_dataset *d, c
     SG_TRY(sg_reference_from_dataset(d, a, &ref, err));
     char path[4096];
     SG_TRY(sg_bundle_path(dir, "", path, sizeof path, err));
-    return sg_model_save(path, card, &d->panel, r->vae_w, r->unet_w, &r->space, r->logit_offset, true, &ref, key, err);
+    return sg_model_save(path, card, &d->panel, r->vae_w, r->unet_w, &r->space, &r->decoder, &ref, key, err);
 }

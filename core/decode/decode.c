@@ -15,7 +15,7 @@ const char *sg_decode_name(sg_decode d)
         SG_DECODE_LIST(X)
 #undef X
     };
-    return (unsigned)d < SG_N_DECODE ? name[d] : "?";
+    return (unsigned)d < SG_N_DECODE ? name[d] : "unknown";
 }
 
 sg_status sg_decode_parse(const char *word, sg_decode *out, sg_err *err)
@@ -25,7 +25,7 @@ sg_status sg_decode_parse(const char *word, sg_decode *out, sg_err *err)
             *out = (sg_decode)i;
             return SG_OK;
         }
-    return sg_fail(err, SG_LIMIT, "decoding is \"%.40s\", want argmax or sample", word);
+    return sg_fail(err, SG_FORMAT, "decoding \"%.40s\", want argmax or sample", word);
 }
 
 /* Links from s up to a root; depth[] remembers what was walked before. -1 on a circle. */
@@ -130,8 +130,8 @@ static int draw_of(const double w[3], double u)
     return at < w[0] ? 0 : at < w[0] + w[1] ? 1 : 2;
 }
 
-sg_status sg_decode_person(const sg_decoder *d, int label, const float *logit, sg_decode how, sg_rng *r, double *scratch,
-                           int8_t *code, sg_err *err)
+sg_status sg_decode_person(const sg_decoder *d, int label, const float *logit, sg_decode how, sg_rng *r,
+                           double *scratch, int8_t *code, sg_err *err)
 {
     const sg_forest *f = &d->forest;
     const bool drawing = how == SG_DECODE_SAMPLE, linked = f->parent != NULL;

@@ -52,7 +52,7 @@ int64_t sg_decode_scratch(const sg_decoder *d); /* doubles */
 
 /* code [n_snp], overwritten: a draw, or the most likely genotypes together (ARGMAX). Draws take one number per SNP of
  * r, in the order of the panel. INTERNAL when a logit is not finite. */
-sg_status sg_decode_person(const sg_decoder *d, int label, const float *logit, sg_decode how, sg_rng *r, double *scratch,
-                           int8_t *code, sg_err *err) SG_MUST_USE;
+sg_status sg_decode_person(const sg_decoder *d, int label, const float *logit, sg_decode how, sg_rng *r,
+                           double *scratch, int8_t *code, sg_err *err) SG_MUST_USE;
 
 #endif

@@ -25,12 +25,12 @@ typedef struct fit {
     int64_t S, n_block, n_x;
     int64_t block[SG_DECODE_LABEL_MAX + 1]; /* label y in blocks block[y]..block[y+1]-1 */
     int64_t people[SG_DECODE_LABEL_MAX];
-    float *like;              /* [n_block, S, 3, W] exp(logit - top); 0 on seats nobody sits on */
-    double *scale;            /* [n_x] root of the target: unknown = parameter * scale */
-    float *node, *pair;       /* exp of the parameters: [n_label, S, 3], [S, 9] */
-    float *up;                /* [LANES, S, 3, W] scratch */
-    double *sum, *log_z;      /* [LANES, n_x] frequencies, [LANES] weighted */
-    double off, pair_off;     /* worst difference at the last evaluation */
+    float *like;          /* [n_block, S, 3, W] exp(logit - top); 0 on seats nobody sits on */
+    double *scale;        /* [n_x] root of the target: unknown = parameter * scale */
+    float *node, *pair;   /* exp of the parameters: [n_label, S, 3], [S, 9] */
+    float *up;            /* [LANES, S, 3, W] scratch */
+    double *sum, *log_z;  /* [LANES, n_x] frequencies, [LANES] weighted */
+    double off, pair_off; /* worst difference at the last evaluation */
     int n_eval;
 } fit;
 
@@ -238,6 +238,25 @@ static double evaluate(fit *q, const double *x, double *grad)
     return f;
 }
 
+/* Of the frequencies of the counted allele, all labels together, at the last evaluation. */
+static double correlation(const fit *q)
+{
+    const int64_t n = q->t->n_label * q->S;
+    double x = 0, y = 0, xx = 0, yy = 0, xy = 0;
+    for (int64_t k = 0; k < n; k++) {
+        const double share = q->t->share[k / q->S] * 2;
+        const double f = (q->sum[3 * k + 1] + 2 * q->sum[3 * k + 2]) / share;
+        const double t = q->t->node[3 * k + 1] / 2 + q->t->node[3 * k + 2];
+        x += f;
+        y += t;
+        xx += f * f;
+        yy += t * t;
+        xy += f * t;
+    }
+    const double vx = xx - x * x / (double)n, vy = yy - y * y / (double)n;
+    return vx > 0 && vy > 0 ? (xy - x * y / (double)n) / sqrt(vx * vy) : NAN;
+}
+
 static lbfgsfloatval_t on_evaluate(void *ctx, const lbfgsfloatval_t *x, lbfgsfloatval_t *g, const int n,
                                    const lbfgsfloatval_t step)
 {
@@ -248,8 +267,8 @@ static lbfgsfloatval_t on_evaluate(void *ctx, const lbfgsfloatval_t *x, lbfgsflo
 
 /* Stops when every frequency is close, when the search has had its share, or when asked to. */
 static int on_progress(void *ctx, const lbfgsfloatval_t *x, const lbfgsfloatval_t *g, const lbfgsfloatval_t fx,
-                       const lbfgsfloatval_t xnorm, const lbfgsfloatval_t gnorm, const lbfgsfloatval_t step, int n, int k,
-                       int ls)
+                       const lbfgsfloatval_t xnorm, const lbfgsfloatval_t gnorm, const lbfgsfloatval_t step, int n,
+                       int k, int ls)
 {
     (void)x, (void)g, (void)fx, (void)xnorm, (void)gnorm, (void)step, (void)n, (void)k, (void)ls;
     fit *q = ctx;
@@ -266,7 +285,7 @@ static sg_status buffers(fit *q, sg_arena *a, sg_err *err)
     q->node = SG_NEW(a, float, n_label *S * 3);
     q->pair = SG_NEW(a, float, 9 * S);
     q->up = SG_NEW(a, float, LANES *S * 3 * W);
-    q->sum = SG_NEW(a, double, LANES *q->n_x);
+    q->sum = SG_NEW(a, double, LANES * q->n_x);
     q->log_z = SG_NEW(a, double, LANES);
     if (!q->like || !q->scale || !q->node || !q->pair || !q->up || !q->sum || !q->log_z)
         return sg_arena_full(a, "fitting offsets and links", err);
@@ -293,8 +312,8 @@ static sg_status search(fit *q, double *x, sg_err *err)
     return SG_OK;
 }
 
-sg_status sg_decode_fit(const sg_decode_target *t, const float *logit, const int64_t *from, const sg_run *run, sg_arena *a,
-                        float *offset, sg_forest *forest, sg_decode_fit_result *out, sg_err *err)
+sg_status sg_decode_fit(const sg_decode_target *t, const float *logit, const int64_t *from, const sg_run *run,
+                        sg_arena *a, float *offset, sg_forest *forest, sg_decode_fit_result *out, sg_err *err)
 {
     const bool linked = forest && forest->n_edge > 0;
     fit q = {.t = t, .f = linked ? forest : NULL, .run = run, .S = t->n_snp};
@@ -317,13 +336,14 @@ sg_status sg_decode_fit(const sg_decode_target *t, const float *logit, const int
         for (int64_t k = 0; k < n_pair; k++)
             x[n_node + k] = (double)forest->pair[k] * q.scale[n_node + k];
         (void)evaluate(&q, x, g);
-        *out = (sg_decode_fit_result){.was = q.off, .pair_was = q.pair_off};
+        *out = (sg_decode_fit_result){.was = q.off, .pair_was = q.pair_off, .r_was = correlation(&q)};
         st = search(&q, x, err);
     }
     if (!st) {
         (void)evaluate(&q, x, g);
         out->now = q.off;
         out->pair_now = q.pair_off;
+        out->r_now = correlation(&q);
         out->n_eval = q.n_eval;
         for (int64_t k = 0; k < n_node; k++)
             offset[k] = (float)(x[k] / q.scale[k]);

@@ -46,15 +46,17 @@ sg_status sg_decode_link(const sg_people *people, const int64_t *row, int64_t n,
                          sg_arena *a, sg_decode_target *target, sg_forest *out, sg_err *err) SG_MUST_USE;
 
 typedef struct sg_decode_fit_result {
-    double was, now; /* largest difference of a genotype frequency, before and after */
+    double was, now;           /* largest difference of a genotype frequency, before and after */
     double pair_was, pair_now; /* the same of pairs of genotypes on links */
+    double r_was, r_now;       /* correlation of allele frequencies by label; NaN when either side is constant */
     int n_eval;
 } sg_decode_fit_result;
 
 /* logit [n_snp, N, 3]; people of label y are from[y]..from[y+1]-1. offset [n_label, n_snp, 3] and forest->pair are
  * read as the start and overwritten. forest NULL or without links: offsets alone. CANCELLED, NOMEM, INTERNAL (the search
  * failed: says how). */
-sg_status sg_decode_fit(const sg_decode_target *t, const float *logit, const int64_t *from, const sg_run *run, sg_arena *a,
-                        float *offset, sg_forest *forest, sg_decode_fit_result *out, sg_err *err) SG_MUST_USE;
+sg_status sg_decode_fit(const sg_decode_target *t, const float *logit, const int64_t *from, const sg_run *run,
+                        sg_arena *a, float *offset, sg_forest *forest, sg_decode_fit_result *out,
+                        sg_err *err) SG_MUST_USE;
 
 #endif

@@ -97,7 +97,8 @@ static void joint(const planes *p, int y, int64_t a, int64_t b, const int64_t *o
     }
     const int64_t a1 = one[2 * a], a2 = one[2 * a + 1], b1 = one[2 * b], b2 = one[2 * b + 1];
     const int64_t n = p->people[y], t01 = b1 - c[0] - c[2], t02 = b2 - c[1] - c[3];
-    const int64_t full[9] = {n - a1 - a2 - t01 - t02, t01, t02, a1 - c[0] - c[1], c[0], c[1], a2 - c[2] - c[3], c[2], c[3]};
+    const int64_t full[9] = {n - a1 - a2 - t01 - t02, t01,  t02, a1 - c[0] - c[1], c[0], c[1],
+                             a2 - c[2] - c[3],        c[2], c[3]};
     for (int k = 0; k < 9; k++)
         t[k] = (double)full[k];
 }
@@ -120,8 +121,8 @@ static double gain_of(const double t[9])
 typedef struct search {
     const planes *p;
     const sg_run *run;
-    int64_t *one;    /* [n_label, n_snp, 2] */
-    double *gain;    /* [n_snp, n_snp], a < b; 0 where below the charge */
+    int64_t *one; /* [n_label, n_snp, 2] */
+    double *gain; /* [n_snp, n_snp], a < b; 0 where below the charge */
     double charge;
 } search;
 
@@ -259,7 +260,7 @@ sg_status sg_decode_link(const sg_people *people, const int64_t *row, int64_t n,
     SG_TRY(lay_out(people, row, n, label, target->n_label, a, &p, err));
     search q = {.p = &p, .run = run};
     q.one = SG_NEW(a, int64_t, target->n_label * S * 2);
-    q.gain = SG_NEW(a, double, S * S);
+    q.gain = SG_NEW(a, double, S *S);
     q.charge = 4.0 * target->n_label * log(n > 1 ? (double)n : 2.0); /* four numbers a label, each at BIC's price */
     if (!out->parent || !out->order || !out->pair || !target->pair || !q.one || !q.gain)
         return sg_arena_full(a, "the links between SNPs", err);

@@ -12,26 +12,6 @@
 #include <stdarg.h>
 #include <string.h>
 
-const char *sg_decode_name(sg_decode d)
-{
-    static const char *const word[] = {
-#define X(name, text) text,
-        SG_DECODE_LIST(X)
-#undef X
-    };
-    return (unsigned)d < SG_N_DECODE ? word[d] : "unknown";
-}
-
-sg_status sg_decode_parse(const char *word, sg_decode *out, sg_err *err)
-{
-    for (int i = 0; i < SG_N_DECODE; i++)
-        if (!strcmp(word, sg_decode_name((sg_decode)i))) {
-            *out = (sg_decode)i;
-            return SG_OK;
-        }
-    return sg_fail(err, SG_FORMAT, "decoding \"%.40s\", want argmax or sample", word);
-}
-
 /* Where the reader stands: the first error wins, later calls do nothing. */
 typedef struct reader {
     const json_t *at;

@@ -92,6 +92,37 @@ static sg_status read_plane(const sg_safetensors *s, const char *name, int64_t r
             return st_;                                                                                                \
     } while (0)
 
+static sg_status read_forest(const sg_safetensors *s, const sg_stored *parent, sg_arena *a, sg_forest *f, sg_err *err)
+{
+    if (parent->n_dim != 1 || parent->dim[0] != f->n_snp || parent->dtype != SG_DTYPE_I32)
+        return sg_fail(err, SG_MISMATCH, "model.safetensors: tensor %s is not int32 [%lld]", parent->name,
+                       (long long)f->n_snp);
+    f->parent = SG_NEW_RAW(a, int32_t, f->n_snp);
+    f->order = SG_NEW_RAW(a, int32_t, f->n_snp);
+    if (!f->parent || !f->order)
+        return sg_arena_full(a, parent->name, err);
+    memcpy(f->parent, parent->data, (size_t)f->n_snp * sizeof *f->parent);
+    for (int64_t i = 0; i < f->n_snp; i++)
+        f->n_edge += f->parent[i] >= 0;
+    SG_TRY(read_plane(s, "snpgen.linkage_pair", f->n_snp, 9, a, &f->pair, err));
+    const sg_status st = sg_forest_order(f->n_snp, f->parent, f->order, err);
+    return st ? sg_fail_in(err, st, "model.safetensors") : SG_OK;
+}
+
+static sg_status read_decoder(sg_model *m, const sg_safetensors *s, sg_err *err)
+{
+    const sg_stored *offset = sg_safetensors_find(s, "snpgen.logit_offset");
+    const sg_stored *parent = sg_safetensors_find(s, "snpgen.linkage_parent");
+    const int64_t n_snp = m->card.vae.n_snp;
+    const bool by_label = offset && offset->dim[0] == m->card.n_label * n_snp;
+    m->decoder = (sg_decoder){.n_snp = n_snp, .offset_stride = by_label ? 3 * n_snp : 0, .forest = {.n_snp = n_snp}};
+    float *o = NULL;
+    if (offset)
+        SG_TRY(read_plane(s, "snpgen.logit_offset", by_label ? m->card.n_label * n_snp : n_snp, 3, &m->arena, &o, err));
+    m->decoder.offset = o;
+    return parent ? read_forest(s, parent, &m->arena, &m->decoder.forest, err) : SG_OK;
+}
+
 static sg_status read_weights(sg_model *m, const sg_safetensors *s, sg_err *err)
 {
     const int64_t z = m->card.vae.z_channels, T = sg_vae_latent_len(&m->card.vae);
@@ -113,14 +144,7 @@ static sg_status read_weights(sg_model *m, const sg_safetensors *s, sg_err *err)
         if (!(m->latent_mix[i * D + i] > 0))
             return sg_fail(err, SG_LIMIT, "model.safetensors: snpgen.latent_mix has a diagonal that is not positive");
     m->space = (sg_latent_space){z, T, m->card.n_label, m->latent_mean, m->latent_std, m->label_shift, m->latent_mix};
-    const sg_stored *offset = sg_safetensors_find(s, "snpgen.logit_offset");
-    const int64_t n_snp = m->card.vae.n_snp;
-    const bool by_label = offset && offset->dim[0] == m->card.n_label * n_snp;
-    if (offset)
-        SG_TRY(read_plane(s, "snpgen.logit_offset", by_label ? m->card.n_label * n_snp : n_snp, 3, &m->arena,
-                          &m->logit_offset, err));
-    m->offset_stride = by_label ? 3 * n_snp : 0;
-    return SG_OK;
+    return read_decoder(m, s, err);
 }
 
 static sg_status open_weights(const char *dir, sg_model *m, sg_err *err)

@@ -1,7 +1,8 @@
 /* model.h - the bundle: a folder that holds everything needed to make people and to check them.
  *
  * Shape:   model.safetensors  published names (EMA weights) plus snpgen.latent_mean, snpgen.latent_std [z, T] and, when
- *                             calibrated, snpgen.logit_offset [n_snp, 3] or, by label, [n_label n_snp, 3]; optional snpgen.label_shift [n_label, z T]
+ *                             calibrated, snpgen.logit_offset [n_snp, 3] or, by label, [n_label n_snp, 3]; snpgen.linkage_parent
+ *                             [n_snp] and snpgen.linkage_pair [n_snp, 9] (decode/decode.h); optional snpgen.label_shift [n_label, z T]
  *                             and snpgen.latent_mix [z T, z T] (diffusion/space.h)
  *          card.json          what it is (below)
  *          panel.tsv          panel/panel.h
@@ -14,22 +15,13 @@
 #ifndef SG_MODEL_MODEL_H
 #define SG_MODEL_MODEL_H
 
+#include "decode/decode.h"
 #include "diffusion/solver.h"
 #include "diffusion/space.h"
 #include "panel/panel.h"
 #include "vae/vae.h"
 
 enum { SG_BUNDLE_FORMAT = 1, SG_MODEL_ID = 64 };
-
-#define SG_DECODE_LIST(X) X(ARGMAX, "argmax") X(SAMPLE, "sample")
-typedef enum sg_decode {
-#define X(name, word) SG_DECODE_##name,
-    SG_DECODE_LIST(X)
-#undef X
-        SG_N_DECODE
-} sg_decode;
-const char *sg_decode_name(sg_decode d);
-sg_status sg_decode_parse(const char *word, sg_decode *out, sg_err *err) SG_MUST_USE;
 
 /* How people are made unless the caller asks otherwise. Part of the card: a gate result holds for these settings. */
 typedef struct sg_sampling {
@@ -65,8 +57,7 @@ typedef struct sg_model {
     float *latent_mean, *latent_std; /* [z, T] */
     float *label_shift, *latent_mix; /* as in diffusion/space.h, or NULL */
     sg_latent_space space;           /* the four above */
-    float *logit_offset;             /* added before decoding, or NULL; [n_snp, 3], of label y at y * offset_stride */
-    int64_t offset_stride;           /* 3 n_snp, or 0 when all labels share one */
+    sg_decoder decoder;              /* from logits to genotypes; its buffers in the arena */
     sg_digest digest;                /* of card.json, which names all others: the model's identity */
     sg_arena arena;
 } sg_model;
@@ -88,8 +79,8 @@ sg_status sg_reference_from_dataset(const sg_dataset *d, sg_arena *a, sg_referen
 /* Writes a whole bundle into `dir` (must not exist; made under a temporary name and renamed). vae_w, unet_w: EMA
  * weights. The digests and counts of `card` are filled in here. ref is sealed with key. STATE when dir exists. */
 sg_status sg_model_save(const char *dir, sg_card *card, const sg_panel *panel, const float *vae_w, const float *unet_w,
-                        const sg_latent_space *space, const float *logit_offset, bool offset_by_label,
-                        const sg_reference *ref, const uint8_t key[SG_KEY_BYTES], sg_err *err) SG_MUST_USE;
+                        const sg_latent_space *space, const sg_decoder *decoder, const sg_reference *ref,
+                        const uint8_t key[SG_KEY_BYTES], sg_err *err) SG_MUST_USE;
 
 /* Opens reference.enc of the bundle in dir into arena a (which is excluded from core dumps). PRIVACY when the key is
  * wrong or a byte was changed; MISMATCH when it belongs to another bundle. Called by the worker and by `snpgen check`

@@ -18,8 +18,7 @@ typedef struct bundle {
     const sg_panel *panel;
     const float *vae_w, *unet_w;
     const sg_latent_space *space;
-    const float *logit_offset;
-    bool offset_by_label;
+    const sg_decoder *decoder;
     const sg_reference *ref;
     const uint8_t *key;
 } bundle;
@@ -32,14 +31,14 @@ static sg_status path_of(char out[PATH_MAX], const char *dir, const char *name, 
 
 static int64_t offset_rows(const bundle *b)
 {
-    return b->card->vae.n_snp * (b->offset_by_label ? b->card->n_label : 1);
+    return b->card->vae.n_snp * (b->decoder->offset_stride ? b->card->n_label : 1);
 }
 
 static sg_status write_tensors(const char *path, const bundle *b, const sg_params *v, const sg_params *u, sg_err *err)
 {
     const sg_card *c = b->card;
     const int64_t z = c->vae.z_channels, T = sg_vae_latent_len(&c->vae), D = z * T;
-    const int64_t n = v->n_param + u->n_param + 5;
+    const int64_t n = v->n_param + u->n_param + 7;
     sg_to_store *list = calloc((size_t)n, sizeof *list);
     if (!list)
         return sg_fail(err, SG_NOMEM, "no memory for a list of tensors");
@@ -49,8 +48,13 @@ static sg_status write_tensors(const char *path, const bundle *b, const sg_param
     int64_t k = 0;
     own[k++] = (sg_to_store){"snpgen.latent_mean", SG_DTYPE_F32, 2, {z, T}, b->space->mean};
     own[k++] = (sg_to_store){"snpgen.latent_std", SG_DTYPE_F32, 2, {z, T}, b->space->std};
-    if (b->logit_offset)
-        own[k++] = (sg_to_store){"snpgen.logit_offset", SG_DTYPE_F32, 2, {offset_rows(b), 3}, b->logit_offset};
+    const sg_decoder *d = b->decoder;
+    if (d->offset)
+        own[k++] = (sg_to_store){"snpgen.logit_offset", SG_DTYPE_F32, 2, {offset_rows(b), 3}, d->offset};
+    if (d->forest.parent) {
+        own[k++] = (sg_to_store){"snpgen.linkage_parent", SG_DTYPE_I32, 1, {d->n_snp}, d->forest.parent};
+        own[k++] = (sg_to_store){"snpgen.linkage_pair", SG_DTYPE_F32, 2, {d->n_snp, 9}, d->forest.pair};
+    }
     if (b->space->shift)
         own[k++] = (sg_to_store){"snpgen.label_shift", SG_DTYPE_F32, 2, {c->n_label, D}, b->space->shift};
     if (b->space->mix)
@@ -129,10 +133,14 @@ static sg_status check_latents(const bundle *b, sg_err *err)
     for (int64_t i = 0; b->space->mix && i < n * n; i++)
         if (!isfinite(b->space->mix[i]))
             return sg_fail(err, SG_LIMIT, "the latents' mixing matrix is not finite");
-    for (int64_t i = 0; b->logit_offset && i < 3 * offset_rows(b); i++)
-        if (!isfinite(b->logit_offset[i]))
+    const sg_decoder *d = b->decoder;
+    for (int64_t i = 0; d->offset && i < 3 * offset_rows(b); i++)
+        if (!isfinite(d->offset[i]))
             return sg_fail(err, SG_LIMIT, "logit offset of SNP %lld is not finite",
                            (long long)(i / 3 % b->card->vae.n_snp));
+    for (int64_t i = 0; d->forest.parent && i < 9 * d->n_snp; i++)
+        if (!isfinite(d->forest.pair[i]))
+            return sg_fail(err, SG_LIMIT, "the link of SNP %lld is not finite", (long long)(i / 9 + 1));
     return SG_OK;
 }
 
@@ -172,10 +180,10 @@ static sg_status publish(const char *temp, const char *dir, sg_err *err)
 }
 
 sg_status sg_model_save(const char *dir, sg_card *card, const sg_panel *panel, const float *vae_w, const float *unet_w,
-                        const sg_latent_space *space, const float *logit_offset, bool offset_by_label,
-                        const sg_reference *ref, const uint8_t key[SG_KEY_BYTES], sg_err *err)
+                        const sg_latent_space *space, const sg_decoder *decoder, const sg_reference *ref,
+                        const uint8_t key[SG_KEY_BYTES], sg_err *err)
 {
-    const bundle b = {card, panel, vae_w, unet_w, space, logit_offset, offset_by_label, ref, key};
+    const bundle b = {card, panel, vae_w, unet_w, space, decoder, ref, key};
     char name[PATH_MAX], temp[PATH_MAX];
     size_t n = strlen(dir);
     while (n > 1 && dir[n - 1] == '/')

@@ -9,7 +9,6 @@
 #include "base/rng.h"
 
 #include <assert.h>
-#include <math.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,40 +73,13 @@ static sg_status make_latents(const sg_work *w, int64_t lo, int64_t hi, int64_t 
     return SG_OK;
 }
 
-static int draw(const double l[3], double u)
+/* Genotypes of row i of the request from logits [L, 3]; people of unknown label decode as label 0. */
+static sg_status read_logits(const sg_work *w, const float *logit, int64_t i, double *scratch, int8_t *code,
+                             sg_err *err)
 {
-    const double top = fmax(l[0], fmax(l[1], l[2]));
-    const double e0 = exp(l[0] - top), e1 = exp(l[1] - top), e2 = exp(l[2] - top);
-    const double at = u * (e0 + e1 + e2);
-    return at < e0 ? 0 : at < e0 + e1 ? 1 : 2;
-}
-
-static int most_likely(const double l[3])
-{
-    return l[1] > l[0] ? (l[2] > l[1] ? 2 : 1) : l[2] > l[0] ? 2 : 0;
-}
-
-/* Genotypes of row i of the request from logits [L, 3]; people of unknown label decode as label 0. INTERNAL when a logit is not a number. */
-static sg_status read_logits(const sg_work *w, const float *logit, int64_t i, int8_t *code, sg_err *err)
-{
-    const float *offset = w->m->logit_offset;
-    if (offset && w->q->label)
-        offset += w->q->label[i] * w->m->offset_stride;
-    const int64_t person = w->q->first + i;
-    const bool drawing = w->q->how.decode == SG_DECODE_SAMPLE;
-    sg_rng r = sg_rng_stream(w->q->seed, SG_RNG_SAMPLE_DECODE, (uint64_t)person, 0);
-    for (int64_t s = 0; s < w->n_snp; s++) {
-        double l[3];
-        for (int g = 0; g < 3; g++)
-            l[g] = (double)logit[3 * s + g] + (offset ? (double)offset[3 * s + g] : 0);
-        if (!isfinite(l[0]) || !isfinite(l[1]) || !isfinite(l[2]))
-            return sg_fail(err, SG_INTERNAL,
-                           "a generated person's logits at SNP %lld of %lld are not finite: the model is broken or the "
-                           "sampling settings are far from those it was trained for",
-                           (long long)s + 1, (long long)w->n_snp);
-        code[s] = (int8_t)(drawing ? draw(l, sg_rng_uniform(&r)) : most_likely(l));
-    }
-    return SG_OK;
+    sg_rng r = sg_rng_stream(w->q->seed, SG_RNG_SAMPLE_DECODE, (uint64_t)(w->q->first + i), 0);
+    const int label = w->q->label ? w->q->label[i] : 0;
+    return sg_decode_person(&w->m->decoder, label, logit, w->q->how.decode, &r, scratch, code, err);
 }
 
 static sg_status sample_chunk(sg_work *w, int64_t k, sg_arena *a, sg_err *err)
@@ -115,8 +87,9 @@ static sg_status sample_chunk(sg_work *w, int64_t k, sg_arena *a, sg_err *err)
     int64_t lo, hi, row;
     chunk_range(w, k, &lo, &hi, &row);
     float *x = SG_NEW(a, float, CHUNK * w->D), *logit = SG_NEW_RAW(a, float, CHUNK * w->L * 3);
+    double *scratch = SG_NEW_RAW(a, double, sg_decode_scratch(&w->m->decoder));
     int8_t *code = SG_NEW(a, int8_t, w->n_snp);
-    if (!x || !logit || !code)
+    if (!x || !logit || !scratch || !code)
         return sg_arena_full(a, "a chunk of people", err);
     if (w->given)
         memcpy(x + lo * w->D, w->given + row * w->D, (size_t)((hi - lo) * w->D) * sizeof *x);
@@ -127,7 +100,7 @@ static sg_status sample_chunk(sg_work *w, int64_t k, sg_arena *a, sg_err *err)
     SG_TRY(sg_vae_decode(w->m->vae, CHUNK, x, a, logit, err));
     for (int64_t s = lo; s < hi; s++) {
         const int64_t i = row + s - lo;
-        SG_TRY(read_logits(w, logit + s * w->L * 3, i, code, err));
+        SG_TRY(read_logits(w, logit + s * w->L * 3, i, scratch, code, err));
         sg_people_pack(w->people, i, code);
     }
     return SG_OK;
@@ -214,7 +187,7 @@ static sg_status run_chunks(sg_work *w, size_t bytes, sg_err *err)
 static size_t decode_bytes(const sg_model *m)
 {
     const size_t L = (size_t)m->card.vae.seq_len, D = (size_t)(m->card.unet.z_channels * m->card.unet.latent_len);
-    return sg_vae_infer_bytes(m->vae, CHUNK) + CHUNK * (13 * L + 16 * D) + ((size_t)1 << 16);
+    return sg_vae_infer_bytes(m->vae, CHUNK) + CHUNK * (13 * L + 16 * D) + 32 * L + ((size_t)1 << 16);
 }
 
 static void set_sizes(sg_work *w, const sg_model *m)

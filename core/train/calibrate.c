@@ -1,22 +1,15 @@
-/* calibrate.c - per-SNP logit offsets that give generated people the genotype frequencies of the training people.
+/* calibrate.c - what every generated person has in common, corrected: genotype frequencies by label, and linked pairs.
  *
- * A young diffusion model's latents are off by a little in mean, and a decoder turns that into wrong allele
- * frequencies, the first thing anyone looks at. So: generate people of every label, keep their
- * logits l [n, 3] per SNP and label, and find offsets o [3] with
- *
- *      mean over people of softmax(l + o)_g  =  frequency of genotype g among the training people of the label,  g = 0, 1, 2.
- *
- * That is the stationary point of the convex F(o) = mean logsumexp(l + o) - target . o, found by Newton's method in
- * (o1, o2) with o0 = 0. Targets carry half a person per genotype, so that none is 0. SNPs and labels do not touch each other.
+ * A young diffusion model's latents are off by a little in mean, and fuzzy; a decoder turns the first into wrong allele
+ * frequencies and the second into lost linkage. So: generate people of every label, keep their logits, and fit offsets
+ * and a forest of pairs (decode/fit.h) until both agree with the training people's.
  */
 #include "base/log.h"
+#include "decode/fit.h"
 #include "train/internal.h"
 
 #include <math.h>
 #include <string.h>
-
-enum { NEWTON_MAX = 40 };
-static const double offset_max = 20, tolerance = 1e-6;
 
 typedef struct calibration {
     sg_trainer *t;
@@ -24,9 +17,6 @@ typedef struct calibration {
     int8_t *label;                  /* [n] */
     int64_t from[SG_LABEL_MAX + 1]; /* people of label y are from[y]..from[y+1]-1 */
     float *logit;                   /* [n_snp, n, 3] */
-    double *target;                 /* [n_label, n_snp, 3] */
-    double *was, *now;              /* [n_label, n_snp] frequency of the counted allele before and after */
-    double *gap;                    /* [n_label, n_snp] largest genotype frequency error left */
     sg_run quiet;                   /* the stop flag alone: workers report nothing */
 } calibration;
 
@@ -40,7 +30,7 @@ static void label_people(calibration *c)
         memset(c->label + c->from[y], y, (size_t)(c->from[y + 1] - c->from[y]));
 }
 
-/* Newton's method bends to whatever the first people are like, so people come from their own random streams. */
+/* The fit bends to whatever these people are like, so they come from their own random streams. */
 static sg_status generate_chunk(void *ctx, int64_t first, int64_t n, sg_arena *a, float *grad, double *sum, sg_err *err)
 {
     (void)grad;
@@ -67,131 +57,23 @@ static sg_status generate_chunk(void *ctx, int64_t first, int64_t n, sg_arena *a
     return SG_OK;
 }
 
-/* Mean softmax of one SNP with offsets o, and the 2 x 2 second derivative in (o1, o2). */
-static void mean_softmax(const float *logit, int64_t n, const double o[3], double f[3], double h[3])
+static void report(const calibration *c, const sg_forest *f, const sg_decode_fit_result *r)
 {
-    memset(f, 0, 3 * sizeof *f);
-    memset(h, 0, 3 * sizeof *h);
-    for (int64_t i = 0; i < n; i++) {
-        const double l0 = logit[3 * i] + o[0], l1 = logit[3 * i + 1] + o[1], l2 = logit[3 * i + 2] + o[2];
-        const double top = fmax(l0, fmax(l1, l2));
-        const double e0 = exp(l0 - top), e1 = exp(l1 - top), e2 = exp(l2 - top), all = e0 + e1 + e2;
-        const double p1 = e1 / all, p2 = e2 / all;
-        f[0] += e0 / all;
-        f[1] += p1;
-        f[2] += p2;
-        h[0] += p1 * (1 - p1);
-        h[1] -= p1 * p2;
-        h[2] += p2 * (1 - p2);
-    }
-    for (int g = 0; g < 3; g++) {
-        f[g] /= (double)n;
-        h[g] /= (double)n;
-    }
-}
-
-static double clamp(double x, double most)
-{
-    return fmin(fmax(x, -most), most);
-}
-
-static double worst(const double f[3], const double target[3])
-{
-    return fmax(fabs(f[0] - target[0]), fmax(fabs(f[1] - target[1]), fabs(f[2] - target[2])));
-}
-
-/* Row r = y n_snp + l: SNP l among people of label y. */
-static void fit_row(void *ctx, int64_t r, int worker)
-{
-    (void)worker;
-    calibration *c = ctx;
-    const int64_t n_snp = c->t->plan.vae.n_snp, y = r / n_snp, n = c->from[y + 1] - c->from[y];
-    const float *logit = c->logit + (r % n_snp * c->n + c->from[y]) * 3;
-    const double *target = c->target + 3 * r;
-    double o[3] = {0}, f[3], h[3];
-    mean_softmax(logit, n, o, f, h);
-    c->was[r] = f[1] / 2 + f[2];
-    for (int step = 0; step < NEWTON_MAX && worst(f, target) > tolerance; step++) {
-        const double ridge = 1e-4, a = h[0] + ridge, d = h[2] + ridge, det = a * d - h[1] * h[1];
-        const double g1 = target[1] - f[1], g2 = target[2] - f[2];
-        o[1] = clamp(o[1] + clamp((d * g1 - h[1] * g2) / det, 2), offset_max);
-        o[2] = clamp(o[2] + clamp((a * g2 - h[1] * g1) / det, 2), offset_max);
-        mean_softmax(logit, n, o, f, h);
-    }
-    c->now[r] = f[1] / 2 + f[2];
-    c->gap[r] = worst(f, target);
-    const double mean = (o[0] + o[1] + o[2]) / 3;
-    for (int g = 0; g < 3; g++)
-        c->t->logit_offset[3 * r + g] = (float)(o[g] - mean);
-}
-
-/* Frequencies among the members of a label; among all members where a label has none. */
-static void count_targets(calibration *c)
-{
-    const sg_trainer *t = c->t;
-    const int64_t n_snp = t->plan.vae.n_snp, N = t->plan.n_train;
-    for (int y = 0; y < t->d->n_label; y++) {
-        int64_t n_own = 0;
-        for (int64_t i = 0; i < N; i++)
-            n_own += t->d->label[t->train[i]] == y;
-        for (int64_t l = 0; l < n_snp; l++) {
-            double count[3] = {0.5, 0.5, 0.5};
-            for (int64_t i = 0; i < N; i++)
-                if (!n_own || t->d->label[t->train[i]] == y)
-                    count[sg_people_get(&t->d->people, t->train[i], l)] += 1;
-            for (int g = 0; g < 3; g++)
-                c->target[3 * (y * n_snp + l) + g] = count[g] / ((double)(n_own ? n_own : N) + 1.5);
-        }
-    }
-}
-
-double sg_pearson(const double *x, const double *y, int64_t n)
-{
-    double mx = 0, my = 0, xx = 0, yy = 0, xy = 0;
-    for (int64_t i = 0; i < n; i++) {
-        mx += x[i] / (double)n;
-        my += y[i] / (double)n;
-    }
-    for (int64_t i = 0; i < n; i++) {
-        xx += (x[i] - mx) * (x[i] - mx);
-        yy += (y[i] - my) * (y[i] - my);
-        xy += (x[i] - mx) * (y[i] - my);
-    }
-    return xx > 0 && yy > 0 ? xy / sqrt(xx * yy) : NAN;
-}
-
-static void report(calibration *c)
-{
-    const int64_t n_row = c->t->plan.vae.n_snp * c->t->d->n_label;
-    double gap = 0;
-    for (int64_t l = 0; l < n_row; l++) {
-        gap = fmax(gap, c->gap[l]);
-        c->target[l] = c->target[3 * l + 1] / 2 + c->target[3 * l + 2]; /* in place: 3l >= l */
-    }
-    const double before = sg_pearson(c->was, c->target, n_row), after = sg_pearson(c->now, c->target, n_row);
-    sg_log(SG_LOG_INFO, "calibration over %lld generated people: allele-frequency r %.4f before, %.4f after",
-           (long long)c->n, before, after);
-    json_t *j = json_pack("{s:I, s:f}", "people", (json_int_t)c->n, "worst_genotype_frequency_error", gap);
-    json_object_set_new(j, "allele_frequency_r_before", isfinite(before) ? json_real(before) : json_null());
-    json_object_set_new(j, "allele_frequency_r_after", isfinite(after) ? json_real(after) : json_null());
+    sg_log(SG_LOG_INFO,
+           "calibration over %lld generated people: allele-frequency r %.4f before, %.4f after; %lld links, "
+           "pairs off by at most %.4f before, %.4f after",
+           (long long)c->n, r->r_was, r->r_now, (long long)f->n_edge, r->pair_was, r->pair_now);
+    json_t *j = json_pack("{s:I, s:I, s:f, s:f, s:f, s:f}", "people", (json_int_t)c->n, "links", (json_int_t)f->n_edge,
+                          "worst_genotype_frequency_error_before", r->was, "worst_genotype_frequency_error", r->now,
+                          "worst_pair_frequency_error_before", r->pair_was, "worst_pair_frequency_error", r->pair_now);
+    json_object_set_new(j, "allele_frequency_r_before", isfinite(r->r_was) ? json_real(r->r_was) : json_null());
+    json_object_set_new(j, "allele_frequency_r_after", isfinite(r->r_now) ? json_real(r->r_now) : json_null());
     json_object_set_new(c->t->metrics, "calibration", j);
 }
 
-sg_status sg_train_calibrate(sg_trainer *t, sg_err *err)
+static sg_status generate(calibration *c, sg_err *err)
 {
-    const int64_t n = t->o->calibrate_people, n_snp = t->plan.vae.n_snp, n_row = n_snp * t->d->n_label;
-    calibration c = {.t = t, .n = n, .quiet = {.stop = t->run ? t->run->stop : NULL}};
-    t->logit_offset = SG_NEW(t->a, float, n_row * 3);
-    const size_t mark = sg_arena_mark(t->a);
-    c.label = SG_NEW(t->a, int8_t, n);
-    c.logit = SG_NEW_RAW(t->a, float, n *n_snp * 3);
-    c.target = SG_NEW(t->a, double, n_row * 3);
-    c.was = SG_NEW(t->a, double, n_row);
-    c.now = SG_NEW(t->a, double, n_row);
-    c.gap = SG_NEW(t->a, double, n_row);
-    if (!t->logit_offset || !c.label || !c.logit || !c.target || !c.was || !c.now || !c.gap)
-        return sg_arena_full(t->a, "the people to calibrate with", err);
-    label_people(&c);
+    sg_trainer *t = c->t;
     SG_TRY(sg_vae_load(t->vae, t->state.vae.ema, err));
     SG_TRY(sg_unet_load(t->unet, t->state.unet.ema, err));
     const int64_t chunk = t->o->chunk, L = t->plan.vae.seq_len;
@@ -202,13 +84,51 @@ sg_status sg_train_calibrate(sg_trainer *t, sg_err *err)
     SG_TRY(sg_crew_init(&crew, t->run, t->o->lanes, chunk, 0, bytes, t->a, err));
     crew.stage = "calibrate";
     double sum[SG_CREW_SUMS];
-    const sg_status st = sg_crew_go(&crew, n, generate_chunk, &c, false, sum, err);
+    const sg_status st = sg_crew_go(&crew, c->n, generate_chunk, c, false, sum, err);
     sg_crew_clear(&crew);
-    if (st)
-        return st;
-    count_targets(&c);
-    sg_pool_for(t->run ? t->run->pool : NULL, n_row, fit_row, &c);
-    report(&c);
+    return st;
+}
+
+/* Offsets and links into buffers that outlive the calibration. */
+static sg_status fit(calibration *c, float *offset, sg_forest *forest, sg_decode_fit_result *r, sg_err *err)
+{
+    sg_trainer *t = c->t;
+    const sg_dataset *d = t->d;
+    sg_decode_target target;
+    const sg_run run = {.pool = t->run ? t->run->pool : NULL, .stop = c->quiet.stop};
+    SG_TRY(sg_decode_count(&d->people, t->train, t->plan.n_train, d->label, d->n_label, t->a, &target, err));
+    if (t->o->linkage) {
+        sg_forest found;
+        SG_TRY(sg_decode_link(&d->people, t->train, t->plan.n_train, d->label, &run, t->a, &target, &found, err));
+        memcpy(forest->parent, found.parent, (size_t)found.n_snp * sizeof *found.parent);
+        memcpy(forest->order, found.order, (size_t)found.n_snp * sizeof *found.order);
+        forest->n_edge = found.n_edge;
+    }
+    return sg_decode_fit(&target, c->logit, c->from, &run, t->a, offset, t->o->linkage ? forest : NULL, r, err);
+}
+
+sg_status sg_train_calibrate(sg_trainer *t, sg_err *err)
+{
+    const int64_t n = t->o->calibrate_people, n_snp = t->plan.vae.n_snp;
+    calibration c = {.t = t, .n = n, .quiet = {.stop = t->run ? t->run->stop : NULL}};
+    float *offset = SG_NEW(t->a, float, t->d->n_label *n_snp * 3);
+    sg_forest forest = {.n_snp = n_snp};
+    forest.parent = SG_NEW(t->a, int32_t, n_snp);
+    forest.order = SG_NEW(t->a, int32_t, n_snp);
+    forest.pair = SG_NEW(t->a, float, 9 * n_snp);
+    const size_t mark = sg_arena_mark(t->a);
+    c.label = SG_NEW(t->a, int8_t, n);
+    c.logit = SG_NEW_RAW(t->a, float, n *n_snp * 3);
+    if (!offset || !forest.parent || !forest.order || !forest.pair || !c.label || !c.logit)
+        return sg_arena_full(t->a, "the people to calibrate with", err);
+    label_people(&c);
+    SG_TRY(generate(&c, err));
+    sg_decode_fit_result r;
+    SG_TRY(fit(&c, offset, &forest, &r, err));
+    report(&c, &forest, &r);
+    if (!forest.n_edge)
+        forest = (sg_forest){.n_snp = n_snp};
+    t->decoder = (sg_decoder){n_snp, offset, 3 * n_snp, forest};
     sg_arena_rewind(t->a, mark);
     return SG_OK;
 }

@@ -106,7 +106,7 @@ typedef struct sg_trainer {
     sg_schedule schedule;
     int64_t *train, *val;     /* person numbers [plan.n_train], [plan.n_val] */
     float *z_mean, *z_logvar; /* [n_train + n_val, z, T] posterior of the trained VAE; stage two only */
-    float *logit_offset;      /* [n_label, n_snp, 3] */
+    sg_decoder decoder;       /* as calibrated */
     sg_latent_space space;
     int64_t saved_ns, part_ns;
     int64_t started_at; /* steps done when this part of the run began, for the ETA */
@@ -157,6 +157,5 @@ sg_status sg_train_space(sg_trainer *t, sg_err *err) SG_MUST_USE;
 
 /* calibrate.c */
 sg_status sg_train_calibrate(sg_trainer *t, sg_err *err) SG_MUST_USE;
-double sg_pearson(const double *x, const double *y, int64_t n); /* NaN when either is constant */
 
 #endif

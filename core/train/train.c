@@ -132,7 +132,7 @@ static sg_status measure(sg_trainer *t, sg_train_estimate *e, sg_err *err)
     /* A forward pass costs about a third of forward and backward. */
     const double people = o->calibrate ? (double)o->calibrate_people / (double)n : 0;
     e->calibrate_s = people * (unet_s * (double)o->steps * (o->guidance == 1 ? 1 : 2) + vae_s / 2) / 3;
-    const int64_t logits = o->calibrate ? o->calibrate_people * t->plan.vae.n_snp * 12 : 0;
+    const int64_t logits = o->calibrate ? o->calibrate_people * t->plan.vae.n_snp * 24 : 0; /* twice three floats */
     e->bytes = (int64_t)t->a->peak + (int64_t)scratch + logits;
     return SG_OK;
 }
@@ -260,7 +260,7 @@ static sg_status gather(sg_trainer *t, sg_train_result *out, sg_err *err)
                              .vae_w = s->vae.ema,
                              .unet_w = s->unet.ema,
                              .space = t->space,
-                             .logit_offset = t->logit_offset,
+                             .decoder = t->decoder,
                              .training_json = keep_json(t->a, training),
                              .metrics_json = keep_json(t->a, t->metrics)};
     json_decref(training);

@@ -18,6 +18,7 @@
 #define SG_TRAIN_TRAIN_H
 
 #include "base/run.h"
+#include "decode/decode.h"
 #include "diffusion/solver.h"
 #include "diffusion/space.h"
 #include "panel/panel.h"
@@ -82,6 +83,7 @@ sg_status sg_preset_parse(const char *word, sg_preset *out, sg_err *err) SG_MUST
     R("guidance", guidance, 1, 1, 5, 0, 100, "guidance scale the model is served with")                                \
     T("decode", decode, "sample", "sample", "argmax", "genotypes by sample (a draw) or argmax")                        \
     I("calibrate", calibrate, 1, 1, 0, 0, 1, "1: per-SNP offsets give generated people the training frequencies")      \
+    I("linkage", linkage, 1, 1, 0, 0, 1, "1: linked SNPs are decoded together, with the training pairs' frequencies")  \
     I("calibrate-people", calibrate_people, 3000, 8000, 8000, 16, 1000000, "people generated to fit the offsets")      \
     I("chunk", chunk, 4, 16, 16, 1, 4096, "people per call of a network")                                              \
     I("lanes", lanes, 4, 4, 4, 1, 64, "gradient buffers: the most threads that help")
@@ -135,7 +137,7 @@ typedef struct sg_train_result {
     sg_train_plan plan;
     float *vae_w, *unet_w; /* EMA weights in the layout of the networks' parameter lists */
     sg_latent_space space; /* diffusion latents <-> VAE latents */
-    float *logit_offset;   /* [n_snp, 3], or NULL when not calibrated */
+    sg_decoder decoder;    /* offsets by label and linked pairs as far as calibrated */
     char *training_json;   /* {"options":{...},"curves":{...},"seconds":{...}} */
     char *metrics_json;    /* last losses, reconstruction accuracy, calibration fit */
 } sg_train_result;

@@ -13,7 +13,8 @@ enum { SNPS = 60, SEQ = 64, Z = 4, T = 32 };
 typedef struct parts {
     sg_card card;
     sg_panel panel;
-    float *vae_w, *unet_w, *mean, *std, *offset;
+    float *vae_w, *unet_w, *mean, *std;
+    sg_decoder decoder;
     sg_reference ref;
     uint8_t key[SG_KEY_BYTES];
 } parts;
@@ -101,7 +102,11 @@ static parts make_parts(sg_arena *a)
     sg_unet_free(unet);
     p.mean = finite_floats(Z * T, 0, a);
     p.std = finite_floats(Z * T, 1, a);
-    p.offset = finite_floats(SNPS * 3, 0, a);
+    p.decoder = (sg_decoder){.n_snp = SNPS, .offset = finite_floats(SNPS * 3, 0, a), .forest = {.n_snp = SNPS}};
+    p.decoder.forest.parent = SG_NEW(a, int32_t, SNPS);
+    for (int i = 0; i < SNPS; i++)
+        p.decoder.forest.parent[i] = i < 2 ? -1 : i - 2;
+    p.decoder.forest.pair = finite_floats(SNPS * 9, 0, a);
     make_people(&p.ref, a);
     return p;
 }
@@ -109,7 +114,7 @@ static parts make_parts(sg_arena *a)
 static sg_status save(const char *dir, parts *p, sg_err *err)
 {
     return sg_model_save(dir, &p->card, &p->panel, p->vae_w, p->unet_w,
-                         &(sg_latent_space){.mean = p->mean, .std = p->std}, p->offset, false, &p->ref, p->key, err);
+                         &(sg_latent_space){.mean = p->mean, .std = p->std}, &p->decoder, &p->ref, p->key, err);
 }
 
 /* The status of opening model and reference together, with the words. */
@@ -163,7 +168,11 @@ START_TEST(what_is_saved_is_what_is_opened)
     ck_assert_str_eq(m->panel.snp[59].id, "rs59");
     ck_assert_mem_eq(m->latent_mean, p.mean, sizeof(float) * Z * T);
     ck_assert_mem_eq(m->latent_std, p.std, sizeof(float) * Z * T);
-    ck_assert_mem_eq(m->logit_offset, p.offset, sizeof(float) * SNPS * 3);
+    ck_assert_mem_eq(m->decoder.offset, p.decoder.offset, sizeof(float) * SNPS * 3);
+    ck_assert_mem_eq(m->decoder.forest.parent, p.decoder.forest.parent, sizeof(int32_t) * SNPS);
+    ck_assert_mem_eq(m->decoder.forest.pair, p.decoder.forest.pair, sizeof(float) * SNPS * 9);
+    ck_assert_int_eq(m->decoder.forest.n_edge, SNPS - 2);
+    ck_assert_int_eq(m->decoder.forest.order[0] + m->decoder.forest.order[1], 1);
     ck_assert_double_gt(m->schedule.sigma[999], 10);
 
     sg_reference ref;
@@ -359,6 +368,9 @@ START_TEST(weights_that_the_card_vouches_for_must_still_make_sense)
         {"snpgen.latent_mean", 0, nan, SG_LIMIT, "snpgen.latent_mean holds a number that is not finite"},
         {"snpgen.logit_offset", 0, nan, SG_LIMIT, "snpgen.logit_offset holds a number that is not finite"},
         {"snpgen.logit_offset", SNPS - 1, zeros, SG_MISMATCH, "snpgen.logit_offset is not [60, 3]"},
+        {"snpgen.linkage_pair", 0, nan, SG_LIMIT, "snpgen.linkage_pair holds a number that is not finite"},
+        {"snpgen.linkage_parent", 0, zeros, SG_MISMATCH, "circle"},
+        {"snpgen.linkage_parent", SNPS - 1, zeros, SG_MISMATCH, "snpgen.linkage_parent is not int32 [60]"},
         {"snpgen.latent_mean", 0, NULL, SG_NOT_FOUND, "snpgen.latent_mean is missing"},
         {"encoder.conv_in.bias", 0, nan, SG_LIMIT, "encoder.conv_in.bias"},
         {"encoder.conv_in.bias", 31, zeros, SG_MISMATCH, "encoder.conv_in.bias"},

@@ -30,7 +30,8 @@ static sg_model toy_model(sg_arena *a)
                           .head_width = 32,
                           .context_dim = 16,
                           .n_classes = 2},
-                 .sampling = {.solve = {.steps = 4, .guidance = 2, .guide_hi = INFINITY}, .decode = SG_DECODE_SAMPLE}}};
+                 .sampling = {.solve = {.steps = 4, .guidance = 2, .guide_hi = INFINITY}, .decode = SG_DECODE_SAMPLE}},
+        .decoder = {.n_snp = N_SNP}};
     m.panel.n_snp = N_SNP;
     sg_schedule_published(&m.schedule);
     ck_ok(sg_vae_new(&m.card.vae, &m.vae, &err), err);
@@ -146,12 +147,13 @@ START_TEST(offsets_move_the_genotypes_and_argmax_takes_the_largest)
     sg_arena a = unit_arena((size_t)1 << 30);
     sg_err err = {0};
     sg_model m = toy_model(&a);
-    m.logit_offset = SG_NEW(&a, float, 2 * N_SNP * 3);
+    float *offset = SG_NEW(&a, float, 2 * N_SNP * 3);
     for (int64_t s = 0; s < N_SNP; s++)
-        m.logit_offset[3 * s + s % 3] = 60;
+        offset[3 * s + s % 3] = 60;
     for (int64_t s = 0; s < N_SNP; s++) /* label 1 the other way round */
-        m.logit_offset[3 * (N_SNP + s) + 2 - s % 3] = 60;
-    m.offset_stride = 3 * N_SNP;
+        offset[3 * (N_SNP + s) + 2 - s % 3] = 60;
+    m.decoder.offset = offset;
+    m.decoder.offset_stride = 3 * N_SNP;
     for (int d = 0; d < SG_N_DECODE; d++) {
         sg_sample_request q = request(&m, 0, 5);
         q.how.decode = (sg_decode)d;

@@ -64,8 +64,13 @@ static sg_digest result_digest(const sg_train_result *r, const world *w)
         sg_sha256_add(h, r->space.mix, D * D * sizeof(float));
     if (r->space.shift)
         sg_sha256_add(h, r->space.shift, 2 * D * sizeof(float));
-    if (r->logit_offset)
-        sg_sha256_add(h, r->logit_offset, (size_t)w->d.panel.n_snp * 6 * sizeof(float));
+    const sg_decoder *o = &r->decoder;
+    if (o->offset)
+        sg_sha256_add(h, o->offset, (size_t)w->d.panel.n_snp * 6 * sizeof(float));
+    if (o->forest.parent) {
+        sg_sha256_add(h, o->forest.parent, (size_t)w->d.panel.n_snp * sizeof(int32_t));
+        sg_sha256_add(h, o->forest.pair, (size_t)w->d.panel.n_snp * 9 * sizeof(float));
+    }
     const sg_digest digest = sg_sha256_end(h);
     sg_sha256_free(h);
     sg_vae_free(v);
