@@ -411,6 +411,22 @@ START_TEST(names_under_the_moving_average_are_found)
 }
 END_TEST
 
+START_TEST(a_backend_nobody_knows_is_refused_before_the_model_is_opened)
+{
+    static const char *const command[] = {"generate --cases 1 --controls 0", "encode --bfile none",
+                                          "decode --latents none"};
+    world w;
+    world_new(&w, "tiny");
+    for (size_t i = 0; i < sizeof command / sizeof *command; i++) {
+        char text[2048];
+        ck_assert_int_eq(snpgen(&w, "%s --model %s/none --out %s/out --backend cublas", command[i], w.dir, w.dir), 1);
+        said(&w, text, sizeof text);
+        ck_assert_msg(strstr(text, "backend \"cublas\" is unknown, want auto, panels, onednn or openblas"), "%s", text);
+    }
+    world_end(&w);
+}
+END_TEST
+
 int main(void)
 {
     const char *shared = getenv("SG_SHARED");
@@ -424,7 +440,8 @@ int main(void)
                                   plink_files_count_a1_whatever_allele_the_weights_count,
                                   encoded_means_are_the_stored_ones_and_decode_back,
                                   what_does_not_fit_is_refused_by_name_and_leaves_nothing,
-                                  names_under_the_moving_average_are_found};
+                                  names_under_the_moving_average_are_found,
+                                  a_backend_nobody_knows_is_refused_before_the_model_is_opened};
     Suite *suite = suite_create("import");
     TCase *tcase = tcase_create("import");
     for (size_t i = 0; i < sizeof tests / sizeof *tests; i++)
