@@ -5,9 +5,9 @@
 set -euo pipefail
 
 build="build-essential cmake ninja-build pkg-config libjansson-dev libopenblas-dev libssl-dev libsqlite3-dev
-       libmicrohttpd-dev libtomlplusplus-dev liblbfgs-dev zlib1g-dev libhts-dev libcurl4-gnutls-dev python3 python3-yaml"
+       libmicrohttpd-dev libtomlplusplus-dev liblbfgs-dev zlib1g-dev libhts-dev libdnnl-dev libxgboost-dev libcurl4-gnutls-dev ca-certificates python3 python3-yaml"
 demo="curl jq plink2"
-test="check plink1.9 plink2 bcftools tabix curl jq sqlite3 valgrind clang clang-format cppcheck libclang-rt-14-dev procps util-linux git"
+test="check plink1.9 plink2 bcftools tabix python3-numpy curl jq openssl sqlite3 valgrind clang clang-format cppcheck libclang-rt-14-dev procps util-linux git"
 
 want=()
 for purpose in "${@:-build}"; do

@@ -2,7 +2,7 @@
 # Steps that quickstart.sh and tests/roundtrip/real_people.sh share: start a daemon over one model, ask it for a cohort with
 # curl, fetch what was released. Source it; needs $BIN (folder of the programs), curl and jq.
 
-# serve_config FOLDER MODEL_ID MODEL_DIR KEY_FILE PORT: writes FOLDER/snpgen.toml
+# serve_config FOLDER MODEL_ID MODEL_DIR KEY_FILE PORT [POLICY]: writes FOLDER/snpgen.toml
 serve_config() {
     cat >"$1/snpgen.toml" <<EOF
 [http]
@@ -14,6 +14,7 @@ dir = "$1/data"
 
 [models]
 key_file = "$4"
+policy = "${6:-}"
 
 [[model]]
 id = "$2"

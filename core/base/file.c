@@ -91,6 +91,21 @@ static sg_status read_all(int fd, const char *path, size_t size, sg_buf *b, sg_e
     return SG_OK;
 }
 
+sg_status sg_buf_read_fd(sg_buf *b, int fd, sg_err *err)
+{
+    char part[4096];
+    for (;;) {
+        const ssize_t got = read(fd, part, sizeof part);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return sg_fail(err, SG_IO, "cannot read: %s", strerror(errno));
+        if (got == 0)
+            return SG_OK;
+        SG_TRY(sg_buf_add(b, part, (size_t)got, err));
+    }
+}
+
 sg_status sg_file_read(const char *path, size_t max, sg_buf *b, sg_err *err)
 {
     sg_buf_init(b, max);

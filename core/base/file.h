@@ -25,6 +25,9 @@ void sg_buf_clear(sg_buf *b); /* wipes, then frees: buffers may have held genoty
 sg_status sg_buf_add(sg_buf *b, const void *data, size_t n, sg_err *err) SG_MUST_USE; /* LIMIT, NOMEM */
 sg_status sg_buf_printf(sg_buf *b, sg_err *err, const char *fmt, ...) SG_MUST_USE SG_PRINTF(3, 4);
 
+/* Appends what an open descriptor gives until its end. LIMIT, IO. */
+sg_status sg_buf_read_fd(sg_buf *b, int fd, sg_err *err) SG_MUST_USE;
+
 /* Reads a whole regular file of at most `max` bytes into a fresh buffer (b is initialised here).
  * NOT_FOUND, LIMIT (larger than max), IO; the message names the path. */
 sg_status sg_file_read(const char *path, size_t max, sg_buf *b, sg_err *err) SG_MUST_USE;

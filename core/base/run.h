@@ -42,7 +42,7 @@ void sg_pool_free(sg_pool *pool);      /* accepts NULL */
 int sg_pool_size(const sg_pool *pool); /* 1 for NULL */
 
 /* Calls fn(ctx, item, worker) once for every item 0..n-1, from up to sg_pool_size threads, and returns when all are
- * done. `worker` is 0..size-1 and never the same in two calls at once: it indexes per-thread scratch. Which worker gets
+ * done. `worker` is 0..size-1 and never the same in two calls at once: it indexes per-thread scratch; 0 is the calling thread. Which worker gets
  * which item is NOT fixed, so results may depend on the item only. Not to be called from inside fn. */
 void sg_pool_for(sg_pool *pool, int64_t n, void (*fn)(void *ctx, int64_t item, int worker), void *ctx);
 

@@ -1,7 +1,7 @@
 /* bundle.h - what train and import share on the way to a model folder, and generate, encode, decode on the way out.
  *
  * Shape:   as model/model.h and panel/panel.h.
- * Units:   codes count the panel's counted allele; PLINK files count A1.
+ * Units:   codes count the panel's counted allele; files count A1.
  * Owner:   the caller.
  * Threads: main thread.
  * Not here: the format of a bundle (model/), of PLINK and .npy files (formats/).
@@ -9,6 +9,7 @@
 #ifndef SG_CLI_BUNDLE_H
 #define SG_CLI_BUNDLE_H
 
+#include "cohorts/export.h"
 #include "model/model.h"
 #include "train/train.h"
 
@@ -43,11 +44,12 @@ sg_status sg_bundle_key(const char *given, const char *dir, char *path, size_t n
 sg_status sg_bundle_write(const char *dir, sg_card *card, const sg_dataset *d, const sg_train_result *r,
                           const uint8_t key[SG_KEY_BYTES], sg_arena *a, sg_err *err) SG_MUST_USE;
 
-/* A cohort as files prefix.bed/.bim/.fam/.pheno ("plink") and prefix.npy, prefix.labels.npy ("npy"); formats is a list
- * with commas, checked by sg_cohort_formats first. IDs are SYN1, SYN2, ... label may be NULL (unknown). */
-sg_status sg_cohort_formats(const char *formats, bool *plink, bool *npy, sg_err *err) SG_MUST_USE;
-sg_status sg_cohort_save(const char *prefix, bool plink, bool npy, const sg_model *m, const sg_people *people,
-                         const int8_t *label, sg_arena *a, sg_err *err) SG_MUST_USE;
+/* How n people of a model become files: formats is a list with commas (cohorts/export.h); label may be NULL (unknown).
+ * The table of SNPs is made in a. FORMAT, NOMEM. */
+sg_status sg_cohort_spec(const char *prefix, const char *formats, const sg_model *m, uint64_t seed, int64_t n,
+                         const int8_t *label, sg_arena *a, sg_export_spec *out, sg_err *err) SG_MUST_USE;
+/* prefix.README.txt: what these files are. */
+sg_status sg_cohort_readme(const sg_export_spec *s, sg_err *err) SG_MUST_USE;
 
 /* An .npy of float32 [n, z, T] that fits the model. MISMATCH names the shape found and wanted. */
 sg_status sg_cohort_latents(const char *path, const sg_model *m, sg_arena *a, int64_t *n, float **x,

@@ -25,7 +25,7 @@ static const char *shown(char out[32], double x)
     return out;
 }
 
-static void print_check(const json_t *c)
+static void print_check(const json_t *c, const json_t *decided)
 {
     char estimate[32], lo[32], hi[32], limit[32], interval[80];
     const json_t *range = json_object_get(c, "interval");
@@ -33,11 +33,12 @@ static void print_check(const json_t *c)
     (void)snprintf(interval, sizeof interval, "%s to %s",
                    shown(lo, has ? json_number_value(json_array_get(range, 0)) : NAN),
                    shown(hi, has ? json_number_value(json_array_get(range, 1)) : NAN));
-    (void)printf("  %-24s %-9s %10s  %-22s %8s  %lld / %lld\n", json_string_value(json_object_get(c, "name")),
-                 json_string_value(json_object_get(c, "status")), shown(estimate, number(c, "estimate")),
-                 has ? interval : "-", shown(limit, number(c, "limit")),
+    (void)printf("  %-36s %-9s %10s  %-22s %8s  %lld / %lld%s\n", json_string_value(json_object_get(c, "name")),
+                 json_string_value(json_object_get(decided, "status")), shown(estimate, number(c, "estimate")),
+                 has ? interval : "-", shown(limit, number(decided, "limit")),
                  (long long)json_integer_value(json_object_get(c, "n")),
-                 (long long)json_integer_value(json_object_get(c, "n_reference")));
+                 (long long)json_integer_value(json_object_get(c, "n_reference")),
+                 json_is_true(json_object_get(decided, "unpowered")) ? "  too little power" : "");
 }
 
 static sg_status print_table(const sg_verdict *v, const sg_buf *text, sg_err *err)
@@ -46,11 +47,12 @@ static sg_status print_table(const sg_verdict *v, const sg_buf *text, sg_err *er
     json_t *root = json_loadb((const char *)text->data, text->n, 0, &e);
     if (!root)
         return sg_fail(err, SG_INTERNAL, "the verdict is not JSON: %s", e.text);
-    (void)printf("  %-24s %-9s %10s  %-22s %8s  %s\n", "check", "status", "estimate", "95 % interval", "limit",
+    (void)printf("  %-36s %-9s %10s  %-22s %8s  %s\n", "check", "status", "estimate", "95 % interval", "limit",
                  "rows / compared with");
-    const json_t *checks = json_object_get(root, "checks");
+    const json_t *checks = json_object_get(json_object_get(root, "measurement"), "checks"),
+                 *decided = json_object_get(json_object_get(root, "decision"), "checks");
     for (size_t i = 0; i < json_array_size(checks); i++)
-        print_check(json_array_get(checks, i));
+        print_check(json_array_get(checks, i), json_array_get(decided, i));
     json_decref(root);
     const char *reason = sg_verdict_reason(v);
     (void)printf("\n%s", sg_outcome_name(sg_verdict_outcome(v)));
@@ -102,6 +104,15 @@ static sg_status load_reference(const request *q, sg_arena *a, sg_panel *panel, 
     return st;
 }
 
+/* Everybody is named as synthetic, as the service and `snpgen generate` name people. */
+static bool named_synthetic(const sg_fam *fam)
+{
+    for (int64_t i = 0; i < fam->n; i++)
+        if (strncmp(fam->row[i].iid, "SYN", 3) != 0)
+            return false;
+    return true;
+}
+
 /* Column 6 of the .fam: 1, 2, ... for labels 0, 1, ...; unknown counts as 0. Labels of the cohort are part of what the
  * verdict is bound to, no check depends on them. */
 static int8_t *labels_of(const sg_fam *fam, sg_arena *a)
@@ -129,7 +140,12 @@ static sg_status check(const request *q, sg_cli *cli, sg_arena *a, sg_outcome *o
     if (!label)
         return sg_arena_full(a, "labels", err);
     sg_verdict *v;
-    SG_TRY(sg_privacy_judge(&ref, &f.people, label, &policy, &cli->run, &v, err));
+    const sg_judging j = {.ref = &ref,
+                          .cohort = &f.people,
+                          .label = label,
+                          .made = named_synthetic(&f.fam) ? SG_MADE_DECLARED : SG_MADE_UNKNOWN,
+                          .policy = &policy};
+    SG_TRY(sg_privacy_judge_all(&j, &cli->run, &v, err));
     *outcome = sg_verdict_outcome(v);
     sg_buf text;
     sg_buf_init(&text, (size_t)1 << 20);
@@ -152,8 +168,8 @@ int sg_cmd_check(int argc, char **argv)
         {"model", SG_OPT_TEXT, &q.model, 0, 0, "DIR", "model bundle: its sealed people, or a check that --data is its",
          false},
         {"key", SG_OPT_TEXT, &q.key, 0, 0, "FILE", "key of the model's sealed people", false},
-        {"policy", SG_OPT_TEXT, &q.policy, 0, 0, "FILE", "limits as a JSON object, where they differ from the usual",
-         false},
+        {"policy", SG_OPT_TEXT, &q.policy, 0, 0, "FILE",
+         "limits as a TOML file, where they differ from the usual (deploy/policy-*.toml)", false},
     };
     sg_cli cli;
     const int code = sg_cli_begin(

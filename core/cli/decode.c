@@ -11,16 +11,17 @@ typedef struct decode_args {
 
 static sg_status decode(const decode_args *d, const sg_model *m, sg_cli *cli, sg_arena *a, sg_err *err)
 {
-    bool plink, npy;
-    SG_TRY(sg_cohort_formats(d->format, &plink, &npy, err));
+    sg_export_spec spec;
     sg_sample_request q = {.seed = (uint64_t)cli->seed, .how = m->card.sampling};
     if (d->decode)
         SG_TRY(sg_decode_parse(d->decode, &q.how.decode, err));
     float *x;
     SG_TRY(sg_cohort_latents(d->latents, m, a, &q.n, &x, err));
+    SG_TRY(sg_cohort_spec(d->out, d->format, m, q.seed, q.n, NULL, a, &spec, err));
     sg_people people;
     SG_TRY(sg_sample_decode(m, &q, x, &cli->run, a, &people, err));
-    SG_TRY(sg_cohort_save(d->out, plink, npy, m, &people, NULL, a, err));
+    SG_TRY(sg_export_people(&spec, &people, &cli->run, a, err));
+    SG_TRY(sg_cohort_readme(&spec, err));
     if (cli->json)
         (void)printf("{\"people\":%lld,\"snps\":%lld}\n", (long long)q.n, (long long)m->panel.n_snp);
     else
@@ -36,7 +37,7 @@ int sg_cmd_decode(int argc, char **argv)
         {"latents", SG_OPT_TEXT, &d.latents, 0, 0, "F.npy", "float32 [people, z, latent], as encode writes", true},
         {"out", SG_OPT_TEXT, &d.out, 0, 0, "PREFIX", "prefix of the files written", true},
         {"decode", SG_OPT_TEXT, &d.decode, 0, 0, "WORD", "sample or argmax; else the model's", false},
-        {"format", SG_OPT_TEXT, &d.format, 0, 0, "LIST", "plink, npy (copies of the panel's counted allele)", false},
+        {"format", SG_OPT_TEXT, &d.format, 0, 0, "LIST", "one or more of plink, vcf, bcf, npy, pgen", false},
         SG_OPT_BACKEND(d.backend, d.precision),
     };
     sg_cli cli;

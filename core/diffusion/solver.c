@@ -9,6 +9,7 @@
 #include "diffusion/solver.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const char *const solver_word[] = {
@@ -30,6 +31,22 @@ sg_status sg_solver_parse(const char *word, sg_solver *out, sg_err *err)
             return SG_OK;
         }
     return sg_fail(err, SG_FORMAT, "sampler is \"%.40s\", want euler, heun or dpmpp2m", word);
+}
+
+sg_status sg_guidance_interval_parse(const char *text, sg_solve_options *out, sg_err *err)
+{
+    char *end;
+    const double lo = strtod(text, &end);
+    const bool first = end != text && *end == ',' && end[1];
+    const char *second = first ? end + 1 : text;
+    const double hi = strtod(second, &end);
+    if (!first || end == second || *end || isnan(lo) || isnan(hi))
+        return sg_fail(err, SG_FORMAT, "the guidance interval is \"%.40s\", want two noise levels: LO,HI", text);
+    if (!(lo >= 0 && lo <= hi) || isinf(lo))
+        return sg_fail(err, SG_LIMIT, "the guidance interval is %g to %g, want 0 <= LO <= HI", lo, hi);
+    out->guide_lo = lo;
+    out->guide_hi = hi;
+    return SG_OK;
 }
 
 sg_status sg_solver_plan(const sg_schedule *s, const sg_solve_options *o, double *sigma, int32_t *index, sg_err *err)
@@ -175,6 +192,10 @@ sg_status sg_solve(const sg_unet *u, const sg_schedule *s, const sg_solve_option
     sg_status status = fits ? sg_solver_plan(s, o, sigma, index, err) : sg_arena_full(a, "sampling", err);
     if (!status)
         status = all_steps(&st, sigma, index, run, x, err);
+    for (int64_t i = 0; !status && i < n; i++)
+        if (!isfinite(x[i]))
+            status =
+                sg_fail(err, SG_INTERNAL, "sampling ended in a number that is not finite (guidance %g)", o->guidance);
     sg_arena_rewind(a, mark);
     return status;
 }

@@ -24,13 +24,17 @@ sg_status sg_solver_parse(const char *word, sg_solver *out, sg_err *err) SG_MUST
 
 enum { SG_STEPS_MAX = 1000 };
 
-typedef struct sg_solve_options {
+typedef struct sg_solve_options sg_solve_options;
+/* "LO,HI" -> guide_lo, guide_hi; HI may be "inf". FORMAT; LIMIT: not 0 <= LO <= HI. */
+sg_status sg_guidance_interval_parse(const char *text, sg_solve_options *out, sg_err *err) SG_MUST_USE;
+
+struct sg_solve_options {
     sg_solver solver;
     int steps;                 /* 1..SG_STEPS_MAX; published 50 */
     double guidance;           /* published 5 */
     double guide_lo, guide_hi; /* guidance acts where guide_lo <= sigma <= guide_hi; 0 and infinity = everywhere */
     sg_objective objective;
-} sg_solve_options;
+};
 
 /* sigma [steps+1] overwritten, descending, last 0. EULER/published spacing: indices truncate(linspace(999, 0, steps, no
  * endpoint)). index [steps] the level each maps to. */

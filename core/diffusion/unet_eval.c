@@ -66,7 +66,7 @@ static sg_status fold_labels(sg_unet *u, sg_err *err)
         }
     }
     sg_arena_clear(&a);
-    return st;
+    return st ? st : sg_backend_status(err);
 }
 
 sg_status sg_unet_load(sg_unet *u, const float *w, sg_err *err)
@@ -110,7 +110,7 @@ sg_status sg_unet_eval(const sg_unet *u, int64_t B, const float *x, const int32_
         sg_unet_from_rows(u, B, sg_run_value(&r, u->out, 0), out);
     }
     sg_arena_rewind(a, mark);
-    return st;
+    return st ? st : sg_backend_status(err);
 }
 
 /* Time rows of person 0 for people 1..n-1. */
@@ -148,5 +148,5 @@ sg_status sg_unet_eval_guided(const sg_unet *u, int64_t B, const float *x, int32
             sg_unet_from_rows(u, B, rows + B * zT, uncond);
     }
     sg_arena_rewind(a, mark);
-    return st;
+    return st ? st : sg_backend_status(err);
 }

@@ -101,5 +101,5 @@ sg_status sg_unet_loss_grad(const sg_unet *u, const sg_schedule *s, sg_objective
         }
     }
     sg_arena_rewind(a, mark);
-    return st;
+    return st ? st : sg_backend_status(err);
 }

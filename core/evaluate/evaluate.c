@@ -1,11 +1,13 @@
 /* evaluate.c - the cohorts that are compared, and the order of the comparisons. */
 #include "evaluate/inside.h"
+#include "base/rng.h"
+#include "formats/chrom.h"
 #include "privacy/privacy.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { STEP_HALF = 20 };
+enum { STEP_HALF = 20, STEP_SCHEME = 21, SEED_BASELINE = 1000 };
 
 static void count_train(const sg_dataset *d, int64_t *count)
 {
@@ -57,13 +59,8 @@ sg_status sg_side_new(const sg_people *p, const int8_t *label, int n_label, cons
     return sg_snps_correlation(&out->all, run, out->r, err);
 }
 
-typedef struct cohort {
-    sg_people people;
-    int8_t *label;
-} cohort;
-
-static sg_status pick(const sg_people *p, const int8_t *label, const int64_t *idx, int64_t n, sg_arena *a, cohort *out,
-                      sg_err *err)
+static sg_status pick(const sg_people *p, const int8_t *label, const int64_t *idx, int64_t n, sg_arena *a,
+                      sg_cohort *out, sg_err *err)
 {
     SG_TRY(sg_people_new(n, p->n_variant, a, &out->people, err));
     out->label = SG_NEW(a, int8_t, n);
@@ -76,7 +73,7 @@ static sg_status pick(const sg_people *p, const int8_t *label, const int64_t *id
 }
 
 /* People of the dataset in one of the roles whose bits are set. */
-static sg_status pick_roles(const sg_dataset *d, unsigned roles, sg_arena *a, cohort *out, sg_err *err)
+static sg_status pick_roles(const sg_dataset *d, unsigned roles, sg_arena *a, sg_cohort *out, sg_err *err)
 {
     int64_t *idx = SG_NEW(a, int64_t, d->people.n_sample), n = 0;
     if (!idx)
@@ -87,9 +84,10 @@ static sg_status pick_roles(const sg_dataset *d, unsigned roles, sg_arena *a, co
     return pick(&d->people, d->label, idx, n, a, out, err);
 }
 
-/* The largest part of a cohort, first people of each label first, whose labels stand in the ratio `ratio`. */
-static sg_status pick_scheme(const sg_people *p, const int8_t *label, int n_label, const double *ratio, sg_arena *a,
-                             cohort *out, sg_err *err)
+/* The largest part of a cohort, first people of each label first, whose labels stand in the ratio `ratio`. What is cut is
+ * shuffled: the label of which there were too many would otherwise end early, and the gate looks at the order. */
+static sg_status pick_scheme(const sg_people *p, const int8_t *label, int n_label, const double *ratio, uint64_t seed,
+                             sg_arena *a, sg_cohort *out, sg_err *err)
 {
     int64_t have[SG_LABEL_MAX] = {0}, want[SG_LABEL_MAX];
     for (int64_t i = 0; i < p->n_sample; i++)
@@ -110,10 +108,13 @@ static sg_status pick_scheme(const sg_people *p, const int8_t *label, int n_labe
             want[label[i]]--;
             idx[n++] = i;
         }
+    sg_rng r = sg_rng_stream(seed, SG_RNG_EVALUATE, 0, STEP_SCHEME);
+    if (n < p->n_sample)
+        sg_rng_shuffle(&r, idx, n);
     return pick(p, label, idx, n, a, out, err);
 }
 
-static sg_status halves(const cohort *all, uint64_t seed, sg_arena *a, cohort half[2], sg_err *err)
+static sg_status halves(const sg_cohort *all, uint64_t seed, sg_arena *a, sg_cohort half[2], sg_err *err)
 {
     const int64_t n = all->people.n_sample, m = n / 2;
     int64_t *idx = sg_choose_some(n, m, seed, STEP_HALF, a), *rest = SG_NEW(a, int64_t, n);
@@ -129,7 +130,7 @@ static sg_status halves(const cohort *all, uint64_t seed, sg_arena *a, cohort ha
     return pick(&all->people, all->label, rest, k, a, &half[1], err);
 }
 
-static sg_status reference_side(sg_evaluation *e, const cohort *c, const sg_run *run, sg_arena *a, sg_side *side,
+static sg_status reference_side(sg_evaluation *e, const sg_cohort *c, const sg_run *run, sg_arena *a, sg_side *side,
                                 sg_against *ref, sg_err *err)
 {
     SG_TRY(sg_side_new(&c->people, c->label, e->d->n_label, run, a, side, err));
@@ -143,12 +144,16 @@ static sg_status reference_side(sg_evaluation *e, const cohort *c, const sg_run 
     return SG_OK;
 }
 
-static sg_status compare(sg_evaluation *e, sg_column c, const sg_against *ref, const cohort *x, const sg_run *run,
+static sg_status compare(sg_evaluation *e, sg_column c, const sg_against *ref, const sg_cohort *x, const sg_run *run,
                          sg_arena *a, sg_err *err)
 {
     e->n_column[c] = x->people.n_sample;
     if (x->people.n_sample < 10)
         return SG_OK; /* nothing can be said of so few */
+    if (!e->beta[SG_N_COLUMN] && !(e->beta[SG_N_COLUMN] = SG_NEW(a, double, x->people.n_variant)))
+        return sg_arena_full(a, "effect sizes", err);
+    if (!(e->beta[c] = SG_NEW(a, double, x->people.n_variant)))
+        return sg_arena_full(a, "effect sizes", err);
     sg_report(run, "comparing cohorts", c, SG_N_COLUMN);
     const size_t mark = sg_arena_mark(a);
     sg_side side;
@@ -161,22 +166,26 @@ static sg_status compare(sg_evaluation *e, sg_column c, const sg_against *ref, c
         st = sg_compare_pca(e, c, ref, &side, run, a, err);
     if (!st)
         st = sg_compare_people(e, c, ref->side, &side, run, a, err);
+    if (!st)
+        st = sg_compare_effects(e, c, ref->side, &side, a, err);
+    if (!st)
+        st = sg_compare_within(e, c, &x->people, x->label, a, err);
     sg_arena_rewind(a, mark);
     return st;
 }
 
-/* The release gate, with the policy of everybody; the whole verdict is kept as text. */
-static sg_status judge(sg_evaluation *e, const cohort *x, const sg_run *run, sg_arena *a, sg_err *err)
+/* The release gate, with the limits for small data (the comparison is between generators); the whole verdict is kept as text. */
+static sg_status judge(sg_evaluation *e, const sg_cohort *x, char **text, const sg_run *run, sg_arena *a, sg_err *err)
 {
     sg_reference ref;
     sg_verdict *v;
-    const sg_policy policy = sg_policy_default();
+    const sg_policy policy = sg_policy_demo();
     SG_TRY(sg_reference_from_dataset(e->d, a, &ref, err));
     SG_TRY(sg_privacy_judge(&ref, &x->people, x->label, &policy, run, &v, err));
     sg_buf b;
     sg_buf_init(&b, (size_t)1 << 20);
     sg_status st = sg_verdict_json(v, &b, err);
-    if (!st && !(e->verdict_json = sg_arena_strndup(a, (const char *)b.data, b.n)))
+    if (!st && !(*text = sg_arena_strndup(a, (const char *)b.data, b.n)))
         st = sg_arena_full(a, "the verdict", err);
     sg_buf_clear(&b);
     sg_verdict_free(v);
@@ -209,39 +218,124 @@ static void no_decay(sg_decay *d)
             d->mean[c][b] = NAN;
 }
 
+/* Everybody whose labels and genotypes are used, by column and label scheme. */
+typedef struct cohorts {
+    sg_cohort train, held, test, half[2];
+    sg_cohort of[SG_N_COLUMN][SG_N_SCHEME]; /* people.n_sample 0: none */
+} cohorts;
+
+/* TRAIN, and the column's matched cohort behind it. */
+static sg_status augment(const sg_cohort *train, sg_cohort *of, sg_arena *a, sg_err *err)
+{
+    const sg_cohort *x = &of[SG_SCHEME_MATCHED];
+    sg_cohort *out = &of[SG_SCHEME_AUGMENTED];
+    const int64_t n = train->people.n_sample, m = x->people.n_sample, row = 2 * train->people.n_word;
+    SG_TRY(sg_people_new(n + m, train->people.n_variant, a, &out->people, err));
+    if (!(out->label = SG_NEW(a, int8_t, n + m)))
+        return sg_arena_full(a, "labels", err);
+    memcpy(out->people.plane, train->people.plane, (size_t)(n * row) * sizeof(uint64_t));
+    memcpy(out->people.plane + n * row, x->people.plane, (size_t)(m * row) * sizeof(uint64_t));
+    memcpy(out->label, train->label, (size_t)n);
+    memcpy(out->label + n, x->label, (size_t)m);
+    return SG_OK;
+}
+
+static sg_status make_baseline(sg_evaluation *e, sg_column c, sg_baseline_kind kind, cohorts *all, const sg_run *run,
+                               sg_arena *a, sg_err *err)
+{
+    const sg_panel *panel = &e->d->panel;
+    int32_t *chrom = SG_NEW(a, int32_t, panel->n_snp);
+    sg_baseline b;
+    if (!chrom)
+        return sg_arena_full(a, "chromosomes", err);
+    for (int64_t v = 1; v < panel->n_snp; v++)
+        chrom[v] = chrom[v - 1] + (sg_chrom_compare(panel->snp[v].chrom, panel->snp[v - 1].chrom) != 0);
+    SG_TRY(sg_baseline_fit(kind, &all->train.people, all->train.label, e->d->n_label, chrom, run, a, &b, err));
+    for (int s = SG_SCHEME_MATCHED; s <= SG_SCHEME_BALANCED; s++) { /* labels person by person as the synthetic ones */
+        const sg_cohort *like = &all->of[SG_COLUMN_SYNTHETIC][s];
+        sg_cohort *out = &all->of[c][s];
+        out->label = like->label;
+        SG_TRY(sg_baseline_draw(&b, e->o->seed + SEED_BASELINE + (uint64_t)s, like->label, like->people.n_sample, run,
+                                a, &out->people, err));
+    }
+    return augment(&all->train, all->of[c], a, err);
+}
+
+static sg_status make_cohorts(sg_evaluation *e, const sg_people *people, const int8_t *label, cohorts *all,
+                              const sg_run *run, sg_arena *a, sg_err *err)
+{
+    const sg_dataset *d = e->d;
+    int64_t count[SG_LABEL_MAX];
+    double matching[SG_LABEL_MAX], alike[SG_LABEL_MAX];
+    count_train(d, count);
+    for (int k = 0; k < d->n_label; k++) {
+        matching[k] = (double)count[k];
+        alike[k] = count[k] > 0;
+    }
+    sg_cohort *syn = all->of[SG_COLUMN_SYNTHETIC];
+    SG_TRY(pick_roles(d, 1U << SG_ROLE_TRAIN, a, &all->train, err));
+    SG_TRY(pick_roles(d, 1U << SG_ROLE_VAL | 1U << SG_ROLE_TEST, a, &all->held, err));
+    SG_TRY(pick_roles(d, 1U << SG_ROLE_TEST, a, &all->test, err));
+    SG_TRY(pick_scheme(people, label, d->n_label, matching, e->o->seed, a, &syn[SG_SCHEME_MATCHED], err));
+    SG_TRY(pick_scheme(people, label, d->n_label, alike, e->o->seed, a, &syn[SG_SCHEME_BALANCED], err));
+    if (all->train.people.n_sample < 20 || syn->people.n_sample < 10)
+        return sg_fail(err, SG_DEGENERATE,
+                       "%lld training people and %lld synthetic people with their labels, want 20 and 10 or more",
+                       (long long)all->train.people.n_sample, (long long)syn->people.n_sample);
+    SG_TRY(augment(&all->train, syn, a, err));
+    SG_TRY(halves(&all->train, e->o->seed, a, all->half, err));
+    all->of[SG_COLUMN_REAL][SG_SCHEME_MATCHED] = all->train;
+    all->of[SG_COLUMN_HALF][SG_SCHEME_MATCHED] = all->half[0];
+    for (int k = 0; e->o->baselines && k < SG_N_BASELINE; k++) {
+        sg_report(run, "making baselines", k, SG_N_BASELINE);
+        SG_TRY(make_baseline(e, (sg_column)(SG_COLUMN_INDEPENDENT + k), (sg_baseline_kind)k, all, run, a, err));
+    }
+    return SG_OK;
+}
+
+/* Fidelity and effects of every column, the gate on those that could be released. */
+static sg_status compare_all(sg_evaluation *e, const cohorts *all, const sg_run *run, sg_arena *a, sg_err *err)
+{
+    sg_side side, half_side;
+    sg_against ref, half_ref;
+    const sg_cohort *syn = &all->of[SG_COLUMN_SYNTHETIC][SG_SCHEME_MATCHED];
+    SG_TRY(reference_side(e, &all->train, run, a, &side, &ref, err));
+    e->n_column[SG_COLUMN_REAL] = all->train.people.n_sample;
+    SG_TRY(sg_compare_within(e, SG_COLUMN_REAL, &all->train.people, all->train.label, a, err));
+    SG_TRY(compare(e, SG_COLUMN_SYNTHETIC, &ref, syn, run, a, err));
+    SG_TRY(compare(e, SG_COLUMN_HELD_OUT, &ref, &all->held, run, a, err));
+    SG_TRY(reference_side(e, &all->half[0], run, a, &half_side, &half_ref, err));
+    SG_TRY(compare(e, SG_COLUMN_HALF, &half_ref, &all->half[1], run, a, err));
+    SG_TRY(judge(e, syn, &e->verdict_json, run, a, err));
+    sg_side syn_side;
+    SG_TRY(sg_side_new(&syn->people, syn->label, e->d->n_label, run, a, &syn_side, err));
+    SG_TRY(sg_take_pictures(e, &ref, &syn_side, &all->held.people, run, a, err));
+    for (int c = SG_COLUMN_INDEPENDENT; c < SG_N_COLUMN; c++) {
+        const sg_cohort *x = &all->of[c][SG_SCHEME_MATCHED];
+        if (!x->people.n_sample)
+            continue;
+        SG_TRY(compare(e, (sg_column)c, &ref, x, run, a, err));
+        SG_TRY(judge(e, x, &e->baseline_verdict[c], run, a, err));
+    }
+    sg_report(run, "comparing cohorts", SG_N_COLUMN, SG_N_COLUMN);
+    return SG_OK;
+}
+
 sg_status sg_evaluate(const sg_evaluate_options *o, const sg_dataset *d, const sg_people *people, const int8_t *label,
                       const sg_run *run, sg_arena *a, const sg_evaluation **out, sg_err *err)
 {
     SG_TRY(check_input(d, people, label, err));
     sg_evaluation *e = SG_NEW(a, sg_evaluation, 1);
-    if (!e || !(e->rows.row = SG_NEW(a, sg_row, SG_ROW_MAX)))
+    cohorts *all = SG_NEW(a, cohorts, 1);
+    if (!e || !all || !(e->rows.row = SG_NEW(a, sg_row, SG_ROW_MAX)))
         return sg_arena_full(a, "the report", err);
     e->o = o;
     e->d = d;
     no_decay(&e->decay);
-    int64_t count[SG_LABEL_MAX];
-    double ratio[SG_LABEL_MAX];
-    count_train(d, count);
-    for (int k = 0; k < d->n_label; k++)
-        ratio[k] = (double)count[k];
-    cohort train, held, x, half[2];
-    SG_TRY(pick_roles(d, 1U << SG_ROLE_TRAIN, a, &train, err));
-    SG_TRY(pick_roles(d, 1U << SG_ROLE_VAL | 1U << SG_ROLE_TEST, a, &held, err));
-    SG_TRY(pick_scheme(people, label, d->n_label, ratio, a, &x, err));
-    if (train.people.n_sample < 20 || x.people.n_sample < 10)
-        return sg_fail(err, SG_DEGENERATE,
-                       "%lld training people and %lld synthetic people with their labels, want 20 and 10 or more",
-                       (long long)train.people.n_sample, (long long)x.people.n_sample);
-    sg_side side, half_side;
-    sg_against ref, half_ref;
-    SG_TRY(reference_side(e, &train, run, a, &side, &ref, err));
-    e->n_column[SG_COLUMN_REAL] = train.people.n_sample;
-    SG_TRY(compare(e, SG_COLUMN_SYNTHETIC, &ref, &x, run, a, err));
-    SG_TRY(compare(e, SG_COLUMN_HELD_OUT, &ref, &held, run, a, err));
-    SG_TRY(halves(&train, o->seed, a, half, err));
-    SG_TRY(reference_side(e, &half[0], run, a, &half_side, &half_ref, err));
-    SG_TRY(compare(e, SG_COLUMN_HALF, &half_ref, &half[1], run, a, err));
-    SG_TRY(judge(e, &x, run, a, err));
+    SG_TRY(make_cohorts(e, people, label, all, run, a, err));
+    SG_TRY(compare_all(e, all, run, a, err));
+    SG_TRY(sg_compare_utility(e, all->of, &all->half[1], &all->test, run, a, err));
+    SG_TRY(sg_find_wins(e, a, err));
     *out = e;
     return SG_OK;
 }

@@ -87,10 +87,27 @@ void sg_rows_put(sg_rows *rows, sg_figure f, const char *of, sg_column c, sg_est
     r->has[c] = isfinite(x.value);
 }
 
+void sg_rows_put_ahead(sg_rows *rows, sg_figure f, const char *of, sg_column c, sg_estimate x)
+{
+    for (int i = 0; i < rows->n; i++)
+        if (rows->row[i].figure == f && !strcmp(rows->row[i].of, of)) {
+            rows->row[i].ahead[c] = x;
+            rows->row[i].paired[c] = isfinite(x.value);
+        }
+}
+
 double sg_row_ideal(const sg_row *r)
 {
     const double x = about[r->figure].ideal;
     if (x == SG_AS_HELD)
         return r->has[SG_COLUMN_HELD_OUT] ? r->at[SG_COLUMN_HELD_OUT].value : (double)NAN;
-    return x;
+    if (x == SG_AS_REAL)
+        return r->has[SG_COLUMN_REAL] ? r->at[SG_COLUMN_REAL].value : (double)NAN;
+    return x == SG_MOST ? (double)INFINITY : x;
+}
+
+double sg_row_miss(const sg_row *r, sg_column c)
+{
+    const double ideal = sg_row_ideal(r), x = r->has[c] ? r->at[c].value : (double)NAN;
+    return isinf(ideal) ? -x : fabs(x - ideal);
 }

@@ -31,6 +31,10 @@ sg_status sg_vcf_reader_table(sg_vcf_reader *r, const sg_run *run, sg_arena *a, 
 /* Row v of the file; want is that row of the table. */
 sg_status sg_vcf_reader_row(sg_vcf_reader *r, const sg_source_file *f, const sg_bim_row *want, int64_t v,
                             sg_source_calls *calls, uint64_t *row, sg_err *err) SG_MUST_USE;
+/* The same as two haplotypes per person; see sg_source_haplotypes. */
+sg_status sg_vcf_reader_haplotypes(sg_vcf_reader *r, const sg_source_file *f, const sg_bim_row *want, int64_t v,
+                                   sg_source_calls *calls, uint64_t *bits, uint64_t *missing, bool *phased,
+                                   sg_err *err) SG_MUST_USE;
 void sg_vcf_reader_close(sg_vcf_reader *r); /* accepts NULL */
 
 #endif

@@ -335,3 +335,63 @@ sg_status sg_source_people(const sg_source *s, const int64_t *want, int64_t n_wa
     to_people t = {out, where, s->fam.n};
     return sg_source_read(s, want, n_want, "reading genotypes", run, a, put_rows, &t, err);
 }
+
+/* ---- haplotypes ---- */
+
+/* Codes to pairs of haplotypes, in place: 2 copies are both, 1 is the first by convention. */
+static void codes_to_pairs(int64_t n_sample, uint64_t *row, uint64_t *missing)
+{
+    memset(missing, 0, (size_t)(n_sample + 63) / 64 * sizeof *missing);
+    for (int64_t s = 0; s < n_sample; s++) {
+        const int at = (int)(2 * (s % 32));
+        const uint64_t code = row[s / 32] >> at & 3;
+        if (code < 2)
+            continue;
+        if (code == SG_MISSING)
+            missing[s / 64] |= (uint64_t)1 << (s % 64);
+        row[s / 32] = (row[s / 32] & ~((uint64_t)3 << at)) | (uint64_t)(code == 2 ? 3 : 0) << at;
+    }
+}
+
+static sg_status read_haplotypes(pass *p, const int64_t *want, int64_t n_left, uint64_t *bits, uint64_t *missing,
+                                 bool *phased, sg_err *err)
+{
+    *phased = false;
+    if (!p->s->vcf || p->file != file_of(p->s, *want) || !p->vcf) {
+        SG_TRY(read_row(p, want, n_left, bits, err)); /* opens the file of this row */
+        if (!p->s->vcf) {
+            codes_to_pairs(p->s->fam.n, bits, missing);
+            return SG_OK;
+        }
+    }
+    const sg_source_file *f = &p->s->file[p->file];
+    return sg_vcf_reader_haplotypes(p->vcf, f, &p->s->bim.row[*want], *want - f->first, p->s->calls, bits, missing,
+                                    phased, err);
+}
+
+sg_status sg_source_haplotypes(const sg_source *s, const int64_t *want, int64_t n_want, const char *stage,
+                               const sg_run *run, sg_arena *a, sg_haplotypes_fn *fn, void *ctx, sg_err *err)
+{
+    const size_t mark = sg_arena_mark(a);
+    uint64_t *bits = SG_NEW(a, uint64_t, SG_ROW_WORDS(s->fam.n)), *missing = SG_NEW(a, uint64_t, s->fam.n / 64 + 1);
+    if (!bits || !missing)
+        return sg_arena_full(a, "a row of haplotypes", err);
+    pass p = {.s = s, .file = -1};
+    sg_status st = SG_OK;
+    for (int64_t i = 0; !st && i < n_want; i++) {
+        bool phased;
+        if (stage && i % 4096 == 0)
+            sg_report(run, stage, i, n_want);
+        if (sg_cancelled(run))
+            st = sg_fail(err, SG_CANCELLED, "stopped at variant %lld of %lld", (long long)i, (long long)n_want);
+        if (!st)
+            st = read_haplotypes(&p, want + i, n_want - i, bits, missing, &phased, err);
+        if (!st)
+            st = fn(ctx, want[i], bits, missing, phased, err);
+    }
+    if (!st && stage)
+        sg_report(run, stage, n_want, n_want);
+    close_file(&p);
+    sg_arena_rewind(a, mark);
+    return st;
+}

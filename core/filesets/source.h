@@ -72,4 +72,15 @@ sg_status sg_source_read(const sg_source *s, const int64_t *want, int64_t n_want
 sg_status sg_source_people(const sg_source *s, const int64_t *want, int64_t n_want, const int64_t *where,
                            const sg_run *run, sg_arena *a, sg_people *out, sg_err *err) SG_MUST_USE;
 
+/* One variant as haplotypes: bit 2 i + h of `bits` is 1 when haplotype h of person i carries a1; bit i of `missing` when
+ * the call is missing (both its bits are 0). Whole words, zeros behind. phased: every heterozygous call says which
+ * haplotype has which allele (never of a PLINK fileset). */
+typedef sg_status sg_haplotypes_fn(void *ctx, int64_t v, const uint64_t *bits, const uint64_t *missing, bool phased,
+                                   sg_err *err);
+
+/* Streams variants want[0 .. n_want-1], ascending, through fn. As sg_source_read. */
+sg_status sg_source_haplotypes(const sg_source *s, const int64_t *want, int64_t n_want, const char *stage,
+                               const sg_run *run, sg_arena *a, sg_haplotypes_fn *fn, void *ctx,
+                               sg_err *err) SG_MUST_USE;
+
 #endif

@@ -305,3 +305,41 @@ sg_status sg_vcf_reader_row(sg_vcf_reader *r, const sg_source_file *f, const sg_
     }
     return SG_OK;
 }
+
+/* ---- haplotypes ---- */
+
+static bool is_phased(const bcf_fmt_t *g, int64_t s)
+{
+    const uint8_t *p = g->p + s * g->size;
+    if (g->type == BCF_BT_INT8)
+        return p[1] & 1;
+    int16_t y;
+    memcpy(&y, p + 2, sizeof y);
+    return y & 1;
+}
+
+sg_status sg_vcf_reader_haplotypes(sg_vcf_reader *r, const sg_source_file *f, const sg_bim_row *want, int64_t v,
+                                   sg_source_calls *calls, uint64_t *bits, uint64_t *missing, bool *phased, sg_err *err)
+{
+    const int64_t n = bcf_hdr_nsamples(r->head);
+    SG_TRY(sg_vcf_reader_row(r, f, want, v, calls, bits, err)); /* checks all there is to check */
+    const bcf_fmt_t *g = bcf_get_fmt(r->head, r->rec, "GT");
+    const int alt = f->alt[v];
+    memset(missing, 0, (size_t)(n + 63) / 64 * sizeof *missing);
+    *phased = true;
+    for (int64_t s = 0; s < n; s++) { /* in place: a code is two bits, as a pair of haplotypes is */
+        uint64_t *word = &bits[s / 32];
+        const int at = (int)(2 * (s % 32));
+        const uint64_t code = *word >> at & 3;
+        uint64_t two = code == 2 ? 3 : code;
+        if (code == SG_MISSING) {
+            two = 0;
+            missing[s / 64] |= (uint64_t)1 << (s % 64);
+        } else if (code == 1) {
+            two = allele(g, s, 0) == alt ? 1 : 2;
+            *phased &= is_phased(g, s);
+        }
+        *word = (*word & ~((uint64_t)3 << at)) | two << at;
+    }
+    return SG_OK;
+}

@@ -171,11 +171,13 @@ sg_status sg_npy_load(const char *path, sg_npy_type type, sg_arena *a, int *n_di
     return st ? sg_fail_in(err, st, "%s", path) : SG_OK;
 }
 
-sg_status sg_npy_save(const char *path, sg_npy_type type, int n_dim, const int64_t *dim, const void *data, sg_err *err)
+sg_status sg_npy_begin(const char *path, unsigned mode, sg_npy_type type, int n_dim, const int64_t *dim, sg_out *o,
+                       sg_err *err)
 {
     char text[256];
     int len = snprintf(text, sizeof text, "{'descr': '%s', 'fortran_order': False, 'shape': (", kind[type].descr);
     int64_t items = 1;
+    *o = (sg_out){0};
     if (n_dim < 0 || n_dim > 4)
         return sg_fail(err, SG_LIMIT, "%s: %d dimensions, want 0 to 4", path, n_dim);
     for (int i = 0; i < n_dim; i++) {
@@ -190,10 +192,19 @@ sg_status sg_npy_save(const char *path, sg_npy_type type, int n_dim, const int64
     /* NumPy pads with blanks so that the data begins at a multiple of 64. */
     const int total = (PREFIX + len + 1 + 63) / 64 * 64 - PREFIX;
     const uint8_t prefix[PREFIX] = {0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, (uint8_t)total, (uint8_t)(total >> 8)};
+    SG_TRY(sg_out_open(path, mode, o, err));
+    (void)fwrite(prefix, 1, PREFIX, o->f);
+    (void)fprintf(o->f, "%s%*s\n", text, total - len - 1, "");
+    return SG_OK;
+}
+
+sg_status sg_npy_save(const char *path, sg_npy_type type, int n_dim, const int64_t *dim, const void *data, sg_err *err)
+{
     sg_out o;
-    SG_TRY(sg_out_open(path, 0644, &o, err));
-    (void)fwrite(prefix, 1, PREFIX, o.f);
-    (void)fprintf(o.f, "%s%*s\n", text, total - len - 1, "");
+    int64_t items = 1;
+    SG_TRY(sg_npy_begin(path, 0644, type, n_dim, dim, &o, err));
+    for (int i = 0; i < n_dim; i++)
+        items *= dim[i]; /* cannot overflow: begin has looked */
     if (items)
         (void)fwrite(data, kind[type].bytes, (size_t)items, o.f);
     return sg_out_commit(&o, err);

@@ -125,18 +125,49 @@ static int effect(const columns *c, char *const *f, sg_sum_row *row)
     return row->se <= 0 ? SG_SUM_DROP_SE : -1;
 }
 
-/* p, -log10 p, or from beta / se. A p that is 0 or too small for a double is real and is kept as the smallest. */
+/* -log10 of the two-sided p of a normal z; erfc ends at |z| of 38, its asymptotic series (relative error below 1e-5 there)
+ * does not. */
+static double mlog10p_of_z(double z)
+{
+    const double x = fabs(z);
+    if (x < 30)
+        return -log10(erfc(x * M_SQRT1_2));
+    return (x * x / 2 + log(x * sqrt(M_PI / 2)) - log1p(-1 / (x * x))) * M_LOG10E;
+}
+
+/* -log10 of a number written in decimals, which may be smaller than any double: "1e-400" has 400. */
+static double mlog10p_of_text(const char *s)
+{
+    const double mantissa = strtod(s, NULL);
+    if (mantissa >= DBL_MIN)
+        return -log10(mantissa);
+    const char *e = strpbrk(s, "eE");
+    char digits[64];
+    const size_t n = e ? (size_t)(e - s) : 0;
+    if (n == 0 || n >= sizeof digits)
+        return INFINITY;
+    memcpy(digits, s, n);
+    digits[n] = '\0';
+    const double front = strtod(digits, NULL);
+    return front > 0 ? -log10(front) - strtod(e + 1, NULL) : INFINITY;
+}
+
+/* p, -log10 p, or from beta / se. A p that is 0 or too small for a double is real: it is kept as the smallest one, and
+ * its rank among its like as mlog10p, for a plain 0 by beta / se where they are there and agree that it is so small. */
 static int p_value(const columns *c, char *const *f, sg_sum_row *row, sg_sum_report *rep)
 {
+    const double z = row->beta / row->se;
     if (c->at[SG_SUM_P] >= 0) {
         row->p = real_of(c, f, SG_SUM_P);
+        row->mlog10p = mlog10p_of_text(text_of(c, f, SG_SUM_P));
     } else if (c->at[SG_SUM_LOG10P] >= 0) {
-        const double x = real_of(c, f, SG_SUM_LOG10P);
-        if (x < 0)
+        row->mlog10p = real_of(c, f, SG_SUM_LOG10P);
+        if (row->mlog10p < 0)
             return SG_SUM_DROP_P_RANGE;
-        row->p = pow(10, -x);
+        row->p = pow(10, -row->mlog10p);
     } else {
-        row->p = erfc(fabs(row->beta / row->se) * M_SQRT1_2);
+        row->p = erfc(fabs(z) * M_SQRT1_2);
+        row->mlog10p = mlog10p_of_z(z);
     }
     if (isnan(row->p))
         return SG_SUM_DROP_P_MISSING;
@@ -145,6 +176,8 @@ static int p_value(const columns *c, char *const *f, sg_sum_row *row, sg_sum_rep
     if (row->p == 0) {
         row->p = DBL_TRUE_MIN;
         rep->n_p_floor++;
+        if (isinf(row->mlog10p) && isfinite(z) && mlog10p_of_z(z) > -log10(DBL_MIN))
+            row->mlog10p = mlog10p_of_z(z);
     }
     return -1;
 }
@@ -171,7 +204,7 @@ static int fill(const columns *c, char *const *f, sg_sum_row *row, char chrom[32
         why = alleles(c, f, row);
     if (why < 0)
         why = effect(c, f, row);
-    if (why < 0)
+    if (why < 0 && !c->weights)
         why = p_value(c, f, row, rep);
     if (why < 0)
         frequency(c, f, row, rep);
@@ -231,7 +264,7 @@ static sg_status read_all(lines *in, const char *wanted, sg_sum_fn *fn, void *ct
     const char sep = separator(line);
     char *f[COLUMN_MAX];
     const int n = sg_text_split(line, sep, f, COLUMN_MAX);
-    columns c;
+    columns c = {.weights = in->weights};
     SG_TRY(sg_sum_columns_find(in->name, f, n, wanted, &c, rep, err));
     return read_rows(in, &c, sep, fn, ctx, rep, err);
 }
@@ -242,6 +275,19 @@ sg_status sg_sumstats_read(const char *path, const char *wanted, sg_sum_fn *fn, 
     *report = (sg_sum_report){0};
     lines in;
     sg_status st = sg_sum_lines_open(&in, path, err);
+    if (!st)
+        st = read_all(&in, wanted, fn, ctx, report, err);
+    sg_sum_lines_close(&in);
+    return st;
+}
+
+sg_status sg_weights_read(const char *path, const char *wanted, sg_sum_fn *fn, void *ctx, sg_sum_report *report,
+                          sg_err *err)
+{
+    *report = (sg_sum_report){0};
+    lines in;
+    sg_status st = sg_sum_lines_open(&in, path, err);
+    in.weights = true;
     if (!st)
         st = read_all(&in, wanted, fn, ctx, report, err);
     sg_sum_lines_close(&in);

@@ -63,6 +63,7 @@ typedef struct sg_sum_row {
     const char *a1, *a2;    /* upper case; a2 "" when the file names one allele only */
     int64_t pos, line;      /* pos 0 unknown */
     double freq, beta, se, p;
+    double mlog10p; /* -log10 of p, also where p is below the smallest double; INFINITY: p is 0 and nothing says more */
 } sg_sum_row;
 
 /* A status other than OK ends the reading and is returned. */
@@ -71,7 +72,7 @@ typedef sg_status sg_sum_fn(void *ctx, const sg_sum_row *row, sg_err *err);
 typedef struct sg_sum_report {
     int64_t n_row, n_kept;
     int64_t n_drop[SG_N_SUM_DROP];
-    int64_t n_p_floor;              /* p = 0 or below the smallest double, kept as the smallest double */
+    int64_t n_p_floor;              /* p = 0 or below the smallest double: p is the smallest double, the rank mlog10p */
     int64_t n_bad_freq;             /* frequency outside 0..1: row kept, frequency unknown */
     char column[SG_N_SUM_ROLE][48]; /* the header's name for each role, "" when there is none */
 } sg_sum_report;
@@ -81,6 +82,9 @@ typedef struct sg_sum_report {
  * MISMATCH (a column given that is not there), NOT_FOUND, IO. */
 sg_status sg_sumstats_read(const char *path, const char *columns, sg_sum_fn *fn, void *ctx, sg_sum_report *report,
                            sg_err *err) SG_MUST_USE;
+/* The same for a list of effects (a score): p is neither wanted nor read, row.p is 0. */
+sg_status sg_weights_read(const char *path, const char *columns, sg_sum_fn *fn, void *ctx, sg_sum_report *report,
+                          sg_err *err) SG_MUST_USE;
 /* The same from plain text in memory, for fuzzing. */
 sg_status sg_sumstats_decode(const char *name, const void *data, size_t n, const char *columns, sg_sum_fn *fn,
                              void *ctx, sg_sum_report *report, sg_err *err) SG_MUST_USE;

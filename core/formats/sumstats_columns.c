@@ -130,7 +130,7 @@ static sg_status check_needed(const char *name, char *const *header, int n, cons
         return need(name, header, n, "the effect allele (a1)", err);
     if (c->at[SG_SUM_BETA] < 0 && c->at[SG_SUM_OR] < 0)
         return need(name, header, n, "the effect (beta or or)", err);
-    if (c->at[SG_SUM_P] < 0 && c->at[SG_SUM_LOG10P] < 0 && c->at[SG_SUM_SE] < 0)
+    if (!c->weights && c->at[SG_SUM_P] < 0 && c->at[SG_SUM_LOG10P] < 0 && c->at[SG_SUM_SE] < 0)
         return need(name, header, n, "the p-value (p or log10p; or se, to compute it)", err);
     return SG_OK;
 }

@@ -18,6 +18,7 @@ typedef struct lines {
     char *buf;
     size_t at, n; /* unread: buf[at..n) */
     bool ended;
+    bool weights; /* no p is wanted */
     int64_t packed_bytes, unpacked_bytes;
 } lines;
 
@@ -30,6 +31,7 @@ sg_status sg_sum_lines_next(lines *l, char **line, sg_err *err) SG_MUST_USE;
 typedef struct columns {
     int n;
     int at[SG_N_SUM_ROLE]; /* -1: not there */
+    bool weights;          /* as in lines */
 } columns;
 
 bool sg_sum_is_comment(const char *line);

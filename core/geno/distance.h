@@ -18,7 +18,8 @@
 
 typedef enum sg_metric { SG_HAMMING, SG_L1 } sg_metric;
 
-#define SG_FAR INT32_MAX /* the distance to nobody */
+enum { SG_BLOCK_SNPS = 32 }; /* neighbouring variants that are compared as one block (sweep.h) */
+#define SG_FAR INT32_MAX     /* the distance to nobody */
 
 /* The nearest two rows of the reference: d[0] <= d[1]; among equals the smaller index first. at = -1, d = SG_FAR where
  * there are fewer. */

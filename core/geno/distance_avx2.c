@@ -71,12 +71,54 @@ TARGET static void l1(const uint64_t *q, int64_t n_q, const uint64_t *r, int64_t
         }
 }
 
-const sg_kernel sg_kernel_avx2 = {"avx2", usable, {hamming, l1}};
+TARGET static void blocks(const uint64_t *q, int64_t n_q, const uint64_t *r, int64_t n_r, int64_t n_word,
+                          int64_t n_block, int32_t *d, uint8_t *hit)
+{
+    for (int64_t i = 0; i < n_q; i++)
+        for (int64_t j = 0; j < n_r; j++) {
+            const uint64_t *x = q + 2 * i * n_word, *y = r + 2 * j * n_word;
+            __m256i sum = _mm256_setzero_si256();
+            int32_t n = 0;
+            bool same = false;
+            int64_t w = 0;
+            for (; w + 4 <= n_word && 2 * w + 8 <= n_block; w += 4) {
+                const __m256i apart = _mm256_or_si256(xor4(x + w, y + w), xor4(x + n_word + w, y + n_word + w));
+                sum = _mm256_add_epi64(sum, bits(apart));
+                same |= _mm256_movemask_epi8(_mm256_cmpeq_epi32(apart, _mm256_setzero_si256())) != 0;
+            }
+            for (; w < n_word; w++) {
+                const uint64_t apart = (x[w] ^ y[w]) | (x[n_word + w] ^ y[n_word + w]);
+                n += __builtin_popcountll(apart);
+                same |= ((uint32_t)apart == 0 && 2 * w < n_block) || (apart >> 32 == 0 && 2 * w + 1 < n_block);
+            }
+            d[i * n_r + j] = n + total(sum);
+            hit[i * n_r + j] = same;
+        }
+}
+
+TARGET static int64_t scan(const int32_t *d, const int32_t *col, const uint8_t *hit, int64_t m, int32_t row,
+                           const int32_t r[2], int64_t within[2], uint8_t *at)
+{
+    int64_t n = 0;
+    int32_t c0 = 0, c1 = 0;
+    for (int64_t k = 0; k < m; k++) {
+        c0 += d[k] <= r[0];
+        c1 += d[k] <= r[1];
+    }
+    within[0] += c0;
+    within[1] += c1;
+    for (int64_t k = 0; k < m; k++)
+        if ((d[k] < row) | (d[k] <= col[k]) | (hit && hit[k]))
+            at[n++] = (uint8_t)k;
+    return n;
+}
+
+const sg_kernel sg_kernel_avx2 = {"avx2", usable, {hamming, l1}, blocks, scan};
 #else
 static bool usable(void)
 {
     return false;
 }
 
-const sg_kernel sg_kernel_avx2 = {"avx2", usable, {NULL, NULL}};
+const sg_kernel sg_kernel_avx2 = {"avx2", usable, {NULL, NULL}, NULL, NULL};
 #endif

@@ -44,6 +44,11 @@ static pair_fn *counter(void)
 }
 #endif
 
+int64_t sg_opposite(const uint64_t *x, const uint64_t *y, int64_t n_word)
+{
+    return counter()(x, y, n_word).opposite;
+}
+
 static int64_t n_het(const sg_people *p, int64_t s)
 {
     int64_t n = 0;

@@ -71,6 +71,8 @@ void sg_model_close(sg_model *m);
 typedef struct sg_reference {
     sg_people people[SG_N_ROLE];
     int8_t *label[SG_N_ROLE]; /* [people[r].n_sample] */
+    uint8_t
+        *mark[SG_N_ROLE]; /* the same: bits of sg_mark; all NULL when the dataset or bundle is older than they are */
 } sg_reference;
 
 /* The people of a dataset by their roles, in the dataset's order. NOMEM. */

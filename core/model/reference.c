@@ -2,7 +2,7 @@
  *
  *   head      64 bytes, in clear (inside.h): magic, version, sizes, nonce
  *   payload   AES-256-GCM over: bit planes of TRAIN, VAL, TEST people (geno.h layout, little-endian words), then one
- *             label byte per person in the same order
+ *             label byte per person in the same order, then (version 2) one byte of marks (panel.h)
  *   tag       16 bytes
  *
  * Authenticated with the payload: the head, the digest of panel.tsv and the digest of the dataset. A reference moved to
@@ -16,7 +16,10 @@
 #error "bit planes are stored as they lie in memory: little-endian"
 #endif
 
-enum { REFERENCE_VERSION = 1, VARIANTS_MAX = 1 << 20 };
+enum {
+    REFERENCE_VERSION = 2, /* 1: without marks; still read, and written when there are none */
+    VARIANTS_MAX = 1 << 20
+};
 #define PEOPLE_MAX ((uint64_t)1 << 28)
 #define PAYLOAD_MAX ((uint64_t)1 << 35) /* half of what one GCM message can hold */
 
@@ -27,6 +30,12 @@ typedef struct bound {
     sg_digest panel, data;
 } bound; /* what is authenticated beside the payload */
 _Static_assert(sizeof(bound) == 128, "no holes in what is authenticated");
+
+/* Bytes per person beside the planes: the label, and the marks. */
+static uint64_t beside(const sg_reference_head *h)
+{
+    return h->version;
+}
 
 /* Bytes of one role's planes; sizes are within the bounds above, so nothing overflows. */
 static uint64_t plane_bytes(const sg_reference_head *h, int role)
@@ -46,8 +55,8 @@ sg_status sg_reference_head_decode(const void *head, size_t n_head, uint64_t n_f
     memcpy(&h, head, sizeof h);
     if (memcmp(h.magic, magic, sizeof magic) != 0)
         return sg_fail(err, SG_FORMAT, "reference.enc: not a reference file");
-    if (h.version != REFERENCE_VERSION)
-        return sg_fail(err, SG_LIMIT, "reference.enc: version %u, this program reads version %d", h.version,
+    if (h.version < 1 || h.version > REFERENCE_VERSION)
+        return sg_fail(err, SG_LIMIT, "reference.enc: version %u, this program reads versions 1 to %d", h.version,
                        REFERENCE_VERSION);
     if (h.n_role != SG_N_ROLE || h.zero != 0)
         return sg_fail(err, SG_FORMAT, "reference.enc: %u groups of people, want %d", h.n_role, SG_N_ROLE);
@@ -59,7 +68,7 @@ sg_status sg_reference_head_decode(const void *head, size_t n_head, uint64_t n_f
         if (h.n_sample[r] > PEOPLE_MAX)
             return sg_fail(err, SG_LIMIT, "reference.enc: %llu people in a group, at most %llu are read",
                            (unsigned long long)h.n_sample[r], (unsigned long long)PEOPLE_MAX);
-        total += plane_bytes(&h, r) + h.n_sample[r];
+        total += plane_bytes(&h, r) + h.n_sample[r] * beside(&h);
     }
     if (total > PAYLOAD_MAX)
         return sg_fail(err, SG_LIMIT, "reference.enc: %llu bytes of people, at most %llu are read",
@@ -78,14 +87,17 @@ static sg_status gather_role(const sg_dataset *d, sg_role role, sg_arena *a, sg_
     for (int64_t i = 0; i < d->people.n_sample; i++)
         n += d->role[i] == role;
     out->label[role] = SG_NEW(a, int8_t, n);
+    out->mark[role] = d->mark ? SG_NEW(a, uint8_t, n) : NULL;
     SG_TRY(sg_people_new(n, d->people.n_variant, a, &out->people[role], err));
     const size_t mark = sg_arena_mark(a);
     int64_t *idx = SG_NEW_RAW(a, int64_t, n);
-    if (!idx || !out->label[role])
+    if (!idx || !out->label[role] || (d->mark && !out->mark[role]))
         return sg_arena_full(a, "the reference people", err);
     for (int64_t i = 0; i < d->people.n_sample; i++)
         if (d->role[i] == role) {
             out->label[role][k] = d->label[i];
+            if (d->mark)
+                out->mark[role][k] = d->mark[i];
             idx[k++] = i;
         }
     sg_people_gather(&d->people, idx, n, &out->people[role]);
@@ -126,12 +138,20 @@ static void fill_payload(const sg_reference *ref, unsigned char *at)
             memcpy(at, ref->label[r], n);
         at += n;
     }
+    for (int r = 0; r < SG_N_ROLE && ref->mark[SG_ROLE_TRAIN]; r++) {
+        const size_t n = (size_t)ref->people[r].n_sample;
+        if (n)
+            memcpy(at, ref->mark[r], n);
+        at += n;
+    }
 }
 
 sg_status sg_reference_save(const char *path, const sg_card *card, const sg_reference *ref,
                             const uint8_t key[SG_KEY_BYTES], sg_err *err)
 {
-    bound b = {.head = {.version = REFERENCE_VERSION, .n_role = SG_N_ROLE, .n_variant = (uint64_t)card->vae.n_snp},
+    bound b = {.head = {.version = ref->mark[SG_ROLE_TRAIN] ? REFERENCE_VERSION : 1,
+                        .n_role = SG_N_ROLE,
+                        .n_variant = (uint64_t)card->vae.n_snp},
                .panel = card->panel,
                .data = card->data};
     memcpy(b.head.magic, magic, sizeof magic);
@@ -142,7 +162,7 @@ sg_status sg_reference_save(const char *path, const sg_card *card, const sg_refe
             return sg_fail(err, SG_MISMATCH, "the reference has %lld people with %lld SNPs, the model %lld SNPs",
                            (long long)ref->people[r].n_sample, (long long)ref->people[r].n_variant,
                            (long long)card->vae.n_snp);
-        total += plane_bytes(&b.head, r) + b.head.n_sample[r];
+        total += plane_bytes(&b.head, r) + b.head.n_sample[r] * beside(&b.head);
     }
     if (total > PAYLOAD_MAX)
         return sg_fail(err, SG_LIMIT, "a reference of %llu bytes, at most %llu fit", (unsigned long long)total,
@@ -192,6 +212,14 @@ static sg_status unpack(const sg_reference_head *h, const sg_card *card, unsigne
         out->label[r] = (int8_t *)at;
         at += h->n_sample[r];
         SG_TRY(check_people(&out->people[r], out->label[r], card->n_label, err));
+    }
+    for (int r = 0; r < SG_N_ROLE && h->version > 1; r++) {
+        out->mark[r] = at;
+        at += h->n_sample[r];
+        for (uint64_t i = 0; i < h->n_sample[r]; i++)
+            if (!sg_mark_ok(out->mark[r][i], (sg_role)r))
+                return sg_fail(err, SG_FORMAT, "reference.enc: a mark that a %s person cannot have",
+                               sg_role_name((sg_role)r));
     }
     return SG_OK;
 }

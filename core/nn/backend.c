@@ -89,6 +89,23 @@ sg_status sg_backend_choose(const char *family, const char *precision, sg_err *e
     return sg_fail(err, SG_LIMIT, "backend \"%s\" is unknown, want auto, panels, onednn or openblas", family);
 }
 
+static _Thread_local bool broke;
+
+void sg_backend_broke(void)
+{
+    broke = true;
+}
+
+sg_status sg_backend_status(sg_err *err)
+{
+    const bool was = broke;
+    broke = false;
+    return was ? sg_fail(err, SG_INTERNAL,
+                         "a product failed inside the library that computes it, most likely for want of memory; give "
+                         "the process more, or choose another --backend")
+               : SG_OK;
+}
+
 void sg_map_start(const sg_map *m, const sg_map_call *c)
 {
     const sg_vec *v = sg_vec_chosen();

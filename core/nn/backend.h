@@ -7,8 +7,8 @@
  * Threads: every function may run on many threads at once and uses the calling thread alone.
  * Not here: shapes, gradients of anything else (layers.h).
  *
- * A row of y depends on its own rows of x alone, bit for bit, whatever R is: the same person comes out the same in any
- * batch (tests/vectors and tests/unit check it).
+ * A person's rows of y depend on that person's rows of x alone, bit for bit: the same person comes out the same in any
+ * batch (tests/vectors and tests/unit check it). Within a person rows may be computed together (Winograd).
  */
 #ifndef SG_NN_BACKEND_H
 #define SG_NN_BACKEND_H
@@ -83,6 +83,11 @@ sg_status sg_backend_choose(const char *family, const char *precision, sg_err *e
 /* Operations a second that one core of this machine can do on registers alone, measured; 0 where it lacks the
  * instructions. */
 double sg_peak_ops(sg_precision p);
+
+/* A product cannot return a status; a library behind it can still fail (when memory ends inside it, say). Then it says so
+ * here, and whoever ran the network on this thread asks afterwards: INTERNAL, once, and the results are worth nothing. */
+void sg_backend_broke(void);
+sg_status sg_backend_status(sg_err *err) SG_MUST_USE;
 
 /* y = bias + row + res, for backends whose products only add. */
 void sg_map_start(const sg_map *m, const sg_map_call *c);

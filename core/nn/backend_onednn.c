@@ -284,7 +284,7 @@ static void forward(const sg_map *m, const sg_map_call *c, sg_precision p)
     }
     sg_map_start(m, c);
     if (!add_product(s, c))
-        abort(); /* only when memory ends inside the library, between a network's plan and its run */
+        sg_backend_broke(); /* only when memory ends inside the library, between a network's plan and its run */
 }
 
 static void start(void)

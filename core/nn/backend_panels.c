@@ -41,9 +41,21 @@ static int64_t panel_floats(const sg_gemm *g, int64_t K, int64_t N)
     return (g->half ? (K + 1) / 2 : K) * panel_columns(N, g->width);
 }
 
+/* Whether the forward pass goes Winograd's way. */
+static bool by_wino(const sg_gemm *g, const sg_map *m)
+{
+    return m->n_tap == 3 && m->stride == 1 && m->K % g->width == 0 && m->N % g->width == 0 && m->K >= 32;
+}
+
+/* Floats of the forward panels. */
+static int64_t forward_floats(const sg_gemm *g, const sg_map *m)
+{
+    return by_wino(g, m) ? g->wino_tap * panel_floats(g, m->K, m->N) : panel_floats(g, m->n_tap * m->K, m->N);
+}
+
 static int64_t floats(const sg_gemm *g, const sg_map *m)
 {
-    return panel_floats(g, m->n_tap * m->K, m->N) + m->n_tap * panel_floats(g, m->N, m->K);
+    return forward_floats(g, m) + m->n_tap * panel_floats(g, m->N, m->K);
 }
 
 /* To nearest, ties to even; weights are finite (checked at load). */
@@ -96,11 +108,31 @@ static void pack_back(const sg_gemm *g, const sg_map *m, int64_t t, const float 
     }
 }
 
+/* [N, K, 3] -> for each panel of columns wino_tap times [K][width of the panel]. */
+static void pack_wino(const sg_gemm *g, const sg_map *m, const float *w, float *to)
+{
+    const int64_t N = m->N, K = m->K;
+    for (int64_t n0 = 0; n0 < N; n0 += 2 * g->width) {
+        const int64_t wide = panel_width(n0, N, g->width), tap = (g->half ? K / 2 : K) * wide;
+        for (int64_t j = 0; j < wide; j++)
+            for (int64_t k = 0; k < K; k++) {
+                float v[8];
+                sg_wino_weights(g, w + ((n0 + j) * K + k) * 3, v);
+                for (int t = 0; t < g->wino_tap; t++)
+                    put(to + t * tap, g->half, wide, k, j, v[t]);
+            }
+        to += g->wino_tap * tap;
+    }
+}
+
 /* The columns that fill up a last panel are zero from the start (the buffer is born zeroed) and stay so. */
 static bool pack(const sg_gemm *g, const sg_map *m, const float *w, float *packed)
 {
-    pack_forward(g, m, w, packed);
-    packed += panel_floats(g, m->n_tap * m->K, m->N);
+    if (by_wino(g, m))
+        pack_wino(g, m, w, packed);
+    else
+        pack_forward(g, m, w, packed);
+    packed += forward_floats(g, m);
     for (int64_t t = 0; t < m->n_tap; t++)
         pack_back(g, m, t, w, packed + t * panel_floats(g, m->N, m->K));
     return true;
@@ -124,13 +156,21 @@ static int64_t pairs_floats(const sg_map *m, int64_t R)
     return (R + 1) / 2 * m->K;
 }
 
+/* Elements of one person's transformed rows. */
+static int64_t wino_elements(const sg_gemm *g, const sg_map *m, int64_t R)
+{
+    return g->wino_tap * ((R + g->wino_out - 1) / g->wino_out) * m->K;
+}
+
 static int64_t scratch_floats(const sg_gemm *g, const sg_map *m, int64_t R)
 {
     const int64_t in = rows_read(m, R) * m->K, out = R * m->N, widest = in > out ? in : out;
     const int64_t half = g->half ? group_of(in + out) * half_person(widest) / 2 + 1 : 0;
     const int64_t each = g->half ? m->n_tap * pairs_floats(m, R) : 0;
+    const int64_t wino = by_wino(g, m) ? group_of(in + out) * wino_elements(g, m, R) / (g->half ? 2 : 1) + 1 : 0;
     const int64_t back = (m->n_tap * m->K * m->N + 15) / 16 * 16 + group_of(each + out) * each;
-    return half > back ? half : back;
+    const int64_t most = half > back ? half : back;
+    return wino > most ? wino : most;
 }
 
 /* n floats each of n_group people -> scratch; points the call there. */
@@ -147,8 +187,34 @@ static void narrow(const sg_gemm *g, sg_gemm_call *s, int64_t n, float *scratch)
     s->a_group = half_person(n);
 }
 
+static void forward_wino(const sg_gemm *g, const sg_map *m, const sg_map_call *c)
+{
+    const int64_t step = group_of(rows_read(m, c->R) * m->K + c->R * m->N);
+    for (int64_t b = 0; b < c->B; b += step) {
+        const sg_wino_call s = {.n_group = c->B - b < step ? c->B - b : step,
+                                .R = c->R,
+                                .K = m->K,
+                                .N = m->N,
+                                .x = c->x + b * c->x_person,
+                                .x_group = c->x_person,
+                                .panels = c->packed,
+                                .res = c->res ? c->res + b * c->y_person : NULL,
+                                .bias = c->bias,
+                                .row = c->row ? c->row + b * m->N : NULL,
+                                .row_group = m->N,
+                                .c = c->y + b * c->y_person,
+                                .c_group = c->y_person,
+                                .u = c->scratch};
+        g->wino(&s);
+    }
+}
+
 static void forward(const sg_gemm *g, const sg_map *m, const sg_map_call *c)
 {
+    if (by_wino(g, m)) {
+        forward_wino(g, m, c);
+        return;
+    }
     const int64_t in = rows_read(m, c->R) * m->K, step = group_of(in + c->R * m->N);
     for (int64_t b = 0; b < c->B; b += step) {
         sg_gemm_call s = {.n_group = c->B - b < step ? c->B - b : step,
@@ -178,7 +244,7 @@ static void back_x(const sg_gemm *g, const sg_map *m, int64_t B, int64_t R, cons
                    const float *packed, float *dx, int64_t x_person, float *scratch)
 {
     const int64_t step = group_of(rows_read(m, R) * m->K + R * m->N), T = m->n_tap, tap = panel_floats(g, m->N, m->K);
-    const float *back = packed + panel_floats(g, T * m->K, m->N);
+    const float *back = packed + forward_floats(g, m);
     for (int64_t b = 0; b < B; b += step) {
         sg_gemm_call s = {.n_group = B - b < step ? B - b : step,
                           .M = R,

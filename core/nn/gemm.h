@@ -33,12 +33,30 @@ typedef struct sg_gemm_call {
     bool geglu; /* split only: c [M, N / 2] = first half times GELU of the second */
 } sg_gemm_call;
 
+/* Three-tap convolution of stride 1 by Winograd's way: of every `wino_out` rows of the result at once, with fewer
+ * products than taps times rows. x [R + 2, K] per group, K and N multiples of `width`; panels: for each 2 `width` columns
+ * wino_tap times [K][2 width] of transformed weights (sg_wino_weights). u: room for n_group times wino_tap times
+ * ceil(R / wino_out) times K elements. A row of the result depends on the rows of its own group alone. */
+typedef struct sg_wino_call {
+    int64_t n_group, R, K, N;
+    const float *x;
+    int64_t x_group;
+    const void *panels;
+    const float *res, *bias, *row; /* as in sg_gemm_call */
+    int64_t row_group;
+    float *c;
+    int64_t c_group;
+    void *u;
+} sg_wino_call;
+
 typedef struct sg_gemm {
     const char *name;
     bool (*usable)(void);
     int width; /* floats of a vector */
     bool half;
     void (*run)(const sg_gemm_call *call);
+    int wino_out, wino_tap; /* 4, 6 in float32; 2, 4 in bfloat16, where the larger one would cost too many bits */
+    void (*wino)(const sg_wino_call *call);
     /* bfloat16 of n floats, to nearest; NULL unless half. */
     void (*narrow)(const float *x, uint16_t *y, int64_t n);
     /* Two rows of n floats (second may be NULL: zeros) as pairs; NULL unless half. */
@@ -47,6 +65,9 @@ typedef struct sg_gemm {
      * an add each being one; *sink keeps the compiler honest. */
     double (*spin)(int64_t n, float *sink);
 } sg_gemm;
+
+/* The wino_tap transformed weights of three taps g[0..2]. */
+void sg_wino_weights(const sg_gemm *g, const float tap[3], float *v);
 
 extern const sg_gemm sg_gemm_avx512, sg_gemm_avx2, sg_gemm_bf16;
 

@@ -12,12 +12,14 @@ static inline __m512bh spread(const uint16_t *p)
 }
 
 #define ELEM uint16_t
+#define STORE_ELEM(p, v) _mm256_storeu_si256((void *)(p), (__m256i)_mm512_cvtneps_pbh(v))
 #define STEP 2
 #define PAIR __m512bh
 #define LOAD_PAIR(p) ((__m512bh)_mm512_loadu_si512(p))
 #define SPREAD(p) spread(p)
 #define DOT(x, y, z) _mm512_dpbf16_ps(z, x, y)
 #include "nn/gemm_body.h"
+#include "nn/wino_body.h"
 
 static bool usable(void)
 {
@@ -52,5 +54,8 @@ const sg_gemm sg_gemm_bf16 = {.name = "bf16",
                               .half = true,
                               .run = run,
                               .spin = spin,
+                              .wino_out = OUT,
+                              .wino_tap = TAPS,
+                              .wino = wino,
                               .narrow = narrow,
                               .pair = pair};

@@ -27,19 +27,21 @@ static sg_status join(char out[PATH_MAX], const char *dir, const char *name, sg_
     return n > 0 && n < PATH_MAX ? SG_OK : sg_fail(err, SG_LIMIT, "%.200s...: path too long", dir);
 }
 
-/* Over panel, genotypes, labels and roles; not over who the people are. */
+/* Over panel, genotypes, labels, roles and marks; not over who the people are. */
 static sg_status dataset_digest(const sg_digest *panel, const sg_digest *genotypes, const sg_dataset *ds,
                                 sg_digest *out, sg_err *err)
 {
-    static const char tag[] = "snpgen dataset 1\n";
+    static const char tag[2][18] = {"snpgen dataset 1\n", "snpgen dataset 2\n"};
     sg_sha256 *h;
     SG_TRY(sg_sha256_new(&h, err));
-    sg_sha256_add(h, tag, sizeof tag - 1);
+    sg_sha256_add(h, tag[ds->mark != NULL], sizeof tag[0] - 1);
     sg_sha256_add(h, panel->b, sizeof panel->b);
     sg_sha256_add(h, genotypes->b, sizeof genotypes->b);
     if (ds->people.n_sample) {
         sg_sha256_add(h, ds->label, (size_t)ds->people.n_sample);
         sg_sha256_add(h, ds->role, (size_t)ds->people.n_sample);
+        if (ds->mark)
+            sg_sha256_add(h, ds->mark, (size_t)ds->people.n_sample);
     }
     *out = sg_sha256_end(h);
     sg_sha256_free(h);
@@ -48,13 +50,23 @@ static sg_status dataset_digest(const sg_digest *panel, const sg_digest *genotyp
 
 /* ---- saving ---- */
 
+static const char *half_word(const sg_dataset *ds, int64_t i)
+{
+    return ds->role[i] != SG_ROLE_TEST ? "-" : ds->mark[i] & SG_MARK_CALIBRATION ? "calib" : "eval";
+}
+
 static sg_status save_split(const char *path, const sg_dataset *ds, const char *const (*id)[2], sg_err *err)
 {
     sg_out o;
     SG_TRY(sg_out_open(path, 0600, &o, err));
-    (void)fprintf(o.f, "FID\tIID\tlabel\trole\n");
-    for (int64_t i = 0; i < ds->people.n_sample; i++)
-        (void)fprintf(o.f, "%s\t%s\t%d\t%s\n", id[i][0], id[i][1], ds->label[i], sg_role_name((sg_role)ds->role[i]));
+    (void)fprintf(o.f, "FID\tIID\tlabel\trole%s\n", ds->mark ? "\thalf\taudit" : "");
+    for (int64_t i = 0; i < ds->people.n_sample; i++) {
+        const char *role = sg_role_name((sg_role)ds->role[i]);
+        (void)fprintf(o.f, "%s\t%s\t%d\t%s", id[i][0], id[i][1], ds->label[i], role);
+        if (ds->mark)
+            (void)fprintf(o.f, "\t%s\t%d", half_word(ds, i), (ds->mark[i] & SG_MARK_AUDIT) != 0);
+        (void)fputc('\n', o.f);
+    }
     return sg_out_commit(&o, err);
 }
 
@@ -70,7 +82,7 @@ static sg_status write_json(const char *path, const sg_dataset *ds, const sg_dig
         (void)json_object_set_new(files, file_name[i], json_string(hex));
     }
     sg_hex(ds->digest.b, SG_DIGEST_BYTES, hex);
-    const int bad = json_object_set_new(about, "format", json_integer(SG_DATASET_FORMAT)) |
+    const int bad = json_object_set_new(about, "format", json_integer(ds->mark ? SG_DATASET_FORMAT : 1)) |
                     json_object_set_new(about, "trait", json_string(ds->trait)) |
                     json_object_set_new(about, "prevalence", json_real(ds->prevalence)) |
                     json_object_set_new(about, "labels", labels) | json_object_set_new(about, "files", files) |
@@ -147,12 +159,14 @@ static sg_status copy_text(const char *path, const char *key, const json_t *valu
     return SG_OK;
 }
 
-static sg_status read_about(const char *path, const json_t *j, sg_dataset *ds, sg_digest file[N_FILE], sg_err *err)
+static sg_status read_about(const char *path, const json_t *j, sg_dataset *ds, sg_digest file[N_FILE], int *version,
+                            sg_err *err)
 {
     const json_t *format = json_object_get(j, "format"), *labels = json_object_get(j, "labels"),
                  *files = json_object_get(j, "files");
-    if (!json_is_integer(format) || json_integer_value(format) != SG_DATASET_FORMAT)
-        return sg_fail(err, SG_LIMIT, "%s: not a dataset of format %d; prepare it again", path, SG_DATASET_FORMAT);
+    *version = json_is_integer(format) ? (int)json_integer_value(format) : 0;
+    if (*version < 1 || *version > SG_DATASET_FORMAT)
+        return sg_fail(err, SG_LIMIT, "%s: not a dataset of format 1 or %d; prepare it again", path, SG_DATASET_FORMAT);
     SG_TRY(copy_text(path, "trait", json_object_get(j, "trait"), ds->trait, sizeof ds->trait, err));
     ds->prevalence = json_number_value(json_object_get(j, "prevalence"));
     if (!(ds->prevalence > 0 && ds->prevalence < 1))
@@ -168,7 +182,7 @@ static sg_status read_about(const char *path, const json_t *j, sg_dataset *ds, s
     return read_digest(path, json_object_get(j, "digest"), &ds->digest, err);
 }
 
-static sg_status load_json(const char *path, sg_dataset *ds, sg_digest file[N_FILE], sg_err *err)
+static sg_status load_json(const char *path, sg_dataset *ds, sg_digest file[N_FILE], int *version, sg_err *err)
 {
     sg_buf b;
     SG_TRY(sg_file_read(path, JSON_BYTES_MAX, &b, err));
@@ -177,18 +191,32 @@ static sg_status load_json(const char *path, sg_dataset *ds, sg_digest file[N_FI
     sg_buf_clear(&b);
     if (!j)
         return sg_fail(err, SG_FORMAT, "%s line %d: %s", path, e.line, e.text);
-    const sg_status st = read_about(path, j, ds, file, err);
+    const sg_status st = read_about(path, j, ds, file, version, err);
     json_decref(j);
     return st;
 }
 
+static sg_status split_marks(const sg_text *t, char *const f[6], int64_t i, sg_dataset *ds, sg_err *err)
+{
+    ds->mark[i] =
+        (uint8_t)((strcmp(f[4], "calib") ? 0 : SG_MARK_CALIBRATION) | (strcmp(f[5], "1") ? 0 : SG_MARK_AUDIT));
+    if (strcmp(f[4], half_word(ds, i)) != 0 || !sg_mark_ok(ds->mark[i], (sg_role)ds->role[i]))
+        return sg_fail(err, SG_FORMAT,
+                       "%s line %lld: the half does not go with the role: want calib or eval for test, - for others, "
+                       "and audit not for val",
+                       t->name, (long long)t->line);
+    if (strcmp(f[5], "0") != 0 && strcmp(f[5], "1") != 0)
+        return sg_fail(err, SG_FORMAT, "%s line %lld: audit is not 0 or 1", t->name, (long long)t->line);
+    return SG_OK;
+}
+
 static sg_status split_row(const sg_text *t, char *line, int64_t i, sg_dataset *ds, sg_err *err)
 {
-    char *f[4];
+    char *f[6];
     int64_t label;
-    const int n = sg_text_split(line, 0, f, 4);
-    if (n != 4)
-        return sg_fail(err, SG_FORMAT, "%s line %lld: %d columns, want 4", t->name, (long long)t->line, n);
+    const int n = sg_text_split(line, 0, f, 6), want = ds->mark ? 6 : 4;
+    if (n != want)
+        return sg_fail(err, SG_FORMAT, "%s line %lld: %d columns, want %d", t->name, (long long)t->line, n, want);
     if (!sg_text_int(f[2], &label) || label < 0 || label >= ds->n_label)
         return sg_fail(err, SG_FORMAT, "%s line %lld: the label is not a number of 0 to %d", t->name,
                        (long long)t->line, ds->n_label - 1);
@@ -200,10 +228,10 @@ static sg_status split_row(const sg_text *t, char *line, int64_t i, sg_dataset *
                        (long long)t->line);
     ds->label[i] = (int8_t)label;
     ds->role[i] = (uint8_t)role;
-    return SG_OK;
+    return ds->mark ? split_marks(t, f, i, ds, err) : SG_OK;
 }
 
-static sg_status load_split(const char *path, sg_arena *a, sg_dataset *ds, sg_err *err)
+static sg_status load_split(const char *path, int version, sg_arena *a, sg_dataset *ds, sg_err *err)
 {
     const int64_t people = ds->people.n_sample;
     char *data, *line;
@@ -211,7 +239,8 @@ static sg_status load_split(const char *path, sg_arena *a, sg_dataset *ds, sg_er
     sg_text t;
     ds->label = SG_NEW(a, int8_t, people);
     ds->role = SG_NEW(a, uint8_t, people);
-    if (!ds->label || !ds->role)
+    ds->mark = version > 1 ? SG_NEW(a, uint8_t, people) : NULL;
+    if (!ds->label || !ds->role || (version > 1 && !ds->mark))
         return sg_arena_full(a, path, err);
     const size_t mark = sg_arena_mark(a);
     SG_TRY(sg_text_load(path, SPLIT_BYTES_MAX, a, &data, &n, err));
@@ -242,9 +271,10 @@ sg_status sg_dataset_load(const char *dir, sg_arena *a, sg_dataset *out, sg_err 
 {
     char path[N_FILE][PATH_MAX], json[PATH_MAX];
     sg_digest want[N_FILE], found, genotypes;
+    int version = 0;
     *out = (sg_dataset){0};
     SG_TRY(join(json, dir, "prepare.json", err));
-    SG_TRY(load_json(json, out, want, err));
+    SG_TRY(load_json(json, out, want, &version, err));
     for (int i = 0; i < N_FILE; i++) {
         SG_TRY(join(path[i], dir, file_name[i], err));
         SG_TRY(sg_sha256_file(path[i], &found, err));
@@ -261,7 +291,7 @@ sg_status sg_dataset_load(const char *dir, sg_arena *a, sg_dataset *out, sg_err 
                        (long long)out->people.n_variant, (long long)out->panel.n_snp);
     if (any_missing(&out->people))
         return sg_fail(err, SG_FORMAT, "%s has missing genotypes, want imputed ones", path[GENOTYPES]);
-    SG_TRY(load_split(path[SPLIT], a, out, err));
+    SG_TRY(load_split(path[SPLIT], version, a, out, err));
     SG_TRY(dataset_digest(&want[PANEL], &genotypes, out, &found, err));
     if (!sg_digest_equal(&found, &out->digest))
         return sg_fail(err, SG_STATE, "%s: its digest is not that of the files beside it", json);

@@ -61,7 +61,8 @@ static bool haploid(const char *chrom)
     return rank == SG_CHROM_X || rank == SG_CHROM_X + 1 || rank == SG_CHROM_X + 3;
 }
 
-sg_status sg_match_begin(const sg_bim *bim, const uint8_t *listed, sg_arena *a, sg_matches *m, sg_err *err)
+sg_status sg_match_begin(const sg_bim *bim, const uint8_t *listed, const uint8_t *outside, sg_arena *a, sg_matches *m,
+                         sg_err *err)
 {
     *m = (sg_matches){.n = bim->n,
                       .of = SG_NEW(a, sg_match, bim->n),
@@ -76,6 +77,8 @@ sg_status sg_match_begin(const sg_bim *bim, const uint8_t *listed, sg_arena *a, 
             m->fate[v] = SG_FATE_LISTED;
         else if (r->pos < 1 || !strcmp(r->chrom, "0"))
             m->fate[v] = SG_FATE_UNPLACED;
+        else if (outside && outside[v])
+            m->fate[v] = SG_FATE_REGION;
         else if (haploid(r->chrom))
             m->fate[v] = SG_FATE_HAPLOID;
         else if (!sequence(r->a1) || !sequence(r->a2))
@@ -110,6 +113,11 @@ typedef struct matching {
     int64_t *twin; /* [n] another row with the same ID, -1 none */
 } matching;
 
+bool sg_match_before(const sg_match *x, const sg_match *y)
+{
+    return x->p != y->p ? x->p < y->p : x->mlog10p > y->mlog10p;
+}
+
 static int agreement(sg_align a)
 {
     return a == SG_ALIGN_NONE ? 0 : a == SG_ALIGN_STRAND || a == SG_ALIGN_STRAND_SWAPPED ? 1 : 2;
@@ -122,6 +130,7 @@ static void consider(matching *g, int64_t v, const sg_sum_row *row, bool place)
     const sg_bim_row *b = &g->bim->row[v];
     const sg_match new = {
         .p = row->p,
+        .mlog10p = row->mlog10p,
         .beta = row->beta,
         .se = row->se,
         .freq = row->freq,
@@ -134,7 +143,7 @@ static void consider(matching *g, int64_t v, const sg_sum_row *row, bool place)
     const int x = agreement((sg_align) new.align), y = agreement((sg_align)old->align);
     bool better = !old->seen || x > y;
     if (old->seen && x == y)
-        better = old->by_place != place ? old->by_place : new.p < old->p;
+        better = old->by_place != place ? old->by_place : sg_match_before(&new, old);
     if (better)
         *old = new;
 }

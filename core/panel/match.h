@@ -18,6 +18,7 @@
     X(OPEN, "kept", "chosen")                                                                                          \
     X(LISTED, "excluded", "left out by --extract or --exclude")                                                        \
     X(UNPLACED, "unplaced", "without a chromosome or position")                                                        \
+    X(REGION, "region", "outside --region or inside --exclude-region")                                                 \
     X(HAPLOID, "not_diploid", "on X, Y or MT, of which not everybody has two copies")                                  \
     X(ALLELES, "not_acgt", "with an allele that is not letters A, C, G, T (or one allele only)")                       \
     X(SHARED, "not_biallelic", "at a position shared with another variant (not biallelic)")                            \
@@ -28,6 +29,9 @@
     X(RARE, "too_rare", "with at most 2 minor alleles")                                                                \
     X(MAF, "maf", "below --maf")                                                                                       \
     X(HWE, "hwe", "out of Hardy-Weinberg equilibrium in controls (--hwe)")                                             \
+    X(CLUMPED, "clumped", "linked to a variant with a smaller p (--clump-r2, --clump-kb)")                             \
+    X(NEAR, "near", "nearer than --min-distance to one with a smaller p")                                              \
+    X(CLUMP_P, "clump_p1", "above --clump-p1 and not linked to one below")                                             \
     X(NOT_TOP, "not_top", "not among the --top smallest p")
 
 typedef enum sg_fate {
@@ -40,11 +44,14 @@ const char *sg_fate_key(sg_fate f);
 const char *sg_fate_words(sg_fate f);
 
 typedef struct sg_match {
-    double p, beta, se, freq;
-    uint8_t align; /* sg_align; NONE: no row, or none that agrees */
-    bool seen;     /* some row spoke of this variant */
-    bool by_place; /* found by chromosome and position, not by ID */
+    double p, mlog10p, beta, se, freq; /* mlog10p orders p below the smallest double */
+    uint8_t align;                     /* sg_align; NONE: no row, or none that agrees */
+    bool seen;                         /* some row spoke of this variant */
+    bool by_place;                     /* found by chromosome and position, not by ID */
 } sg_match;
+
+/* Whether x is more significant than y: the smaller p, below the smallest double the larger mlog10p. */
+bool sg_match_before(const sg_match *x, const sg_match *y);
 
 typedef struct sg_matches {
     int64_t n;                            /* rows of the .bim */
@@ -57,8 +64,10 @@ typedef struct sg_matches {
     bool place_refused; /* most positions differ (another genome build): matches by position alone were undone */
 } sg_matches;
 
-/* Genome order and the fates that the .bim alone decides. listed [bim.n]: 1 = left out by a list; NULL: none. */
-sg_status sg_match_begin(const sg_bim *bim, const uint8_t *listed, sg_arena *a, sg_matches *m, sg_err *err) SG_MUST_USE;
+/* Genome order and the fates that the .bim alone decides. listed [bim.n]: 1 = left out by a list, outside [bim.n]:
+ * by its region; NULL: none. */
+sg_status sg_match_begin(const sg_bim *bim, const uint8_t *listed, const uint8_t *outside, sg_arena *a, sg_matches *m,
+                         sg_err *err) SG_MUST_USE;
 
 /* Reads the summary statistics. By ID first, else by chromosome and position where the alleles agree; of several rows
  * for one variant the one whose alleles agree as written, then on the other strand, then the smaller p. FORMAT also

@@ -12,6 +12,12 @@ enum { SNP_MAX = 65536, COLUMNS = 10, POS_MAX = 0x7fffffff };
 
 static const char *const header[COLUMNS] = {"chrom", "id", "cm", "pos", "a1", "a2", "freq", "beta", "se", "p"};
 
+bool sg_mark_ok(uint8_t mark, sg_role role)
+{
+    return mark <= (SG_MARK_CALIBRATION | SG_MARK_AUDIT) && (!(mark & SG_MARK_CALIBRATION) || role == SG_ROLE_TEST) &&
+           (!(mark & SG_MARK_AUDIT) || role != SG_ROLE_VAL);
+}
+
 const char *sg_role_name(sg_role r)
 {
     static const char *const word[] = {
@@ -128,4 +134,17 @@ sg_status sg_panel_save(const char *path, const sg_panel *p, sg_err *err)
         (void)fputc('\n', o.f);
     }
     return sg_out_commit(&o, err);
+}
+
+sg_status sg_panel_bim(const sg_panel *p, sg_arena *a, sg_bim *out, sg_err *err)
+{
+    *out = (sg_bim){p->n_snp, SG_NEW(a, sg_bim_row, p->n_snp)};
+    if (!out->row)
+        return sg_arena_full(a, "the table of SNPs", err);
+    for (int64_t i = 0; i < p->n_snp; i++) {
+        const sg_snp *s = &p->snp[i];
+        out->row[i] =
+            (sg_bim_row){.chrom = s->chrom, .id = s->id, .a1 = s->a1, .a2 = s->a2, .cm = s->cm, .pos = s->pos};
+    }
+    return SG_OK;
 }

@@ -10,6 +10,7 @@
 #define SG_PANEL_PANEL_H
 
 #include "crypto/crypto.h"
+#include "formats/plink.h"
 #include "geno/geno.h"
 
 typedef struct sg_snp {
@@ -33,6 +34,9 @@ sg_status sg_panel_save(const char *path, const sg_panel *p, sg_err *err) SG_MUS
 /* The same from text in memory; n bytes at data, data[n] writable; strings point into data. For fuzzing. */
 sg_status sg_panel_decode(const char *name, char *data, size_t n, sg_arena *a, sg_panel *out, sg_err *err) SG_MUST_USE;
 
+/* The panel's SNPs as rows of a .bim; strings are the panel's. NOMEM. */
+sg_status sg_panel_bim(const sg_panel *p, sg_arena *a, sg_bim *out, sg_err *err) SG_MUST_USE;
+
 /* Who a person is to the model. Only TRAIN rows ever receive a gradient; they alone are "members". */
 #define SG_ROLE_LIST(X) X(TRAIN, "train") X(VAL, "val") X(TEST, "test")
 typedef enum sg_role {
@@ -43,6 +47,13 @@ typedef enum sg_role {
 } sg_role;
 const char *sg_role_name(sg_role r);
 
+/* What else the split decided, as bits. CALIBRATION: a TEST person of the half that attackers and thresholds may use; the
+ * other TEST people are the half that is measured on. AUDIT: a fair coin of this person's family, and nothing else,
+ * decided between TRAIN (heads) and TEST (tails). */
+typedef enum sg_mark { SG_MARK_CALIBRATION = 1, SG_MARK_AUDIT = 2 } sg_mark;
+/* No other bits; CALIBRATION on TEST alone, AUDIT not on VAL. */
+bool sg_mark_ok(uint8_t mark, sg_role role);
+
 enum { SG_LABEL_MAX = 16, SG_LABEL_NAME = 64 };
 
 typedef struct sg_dataset {
@@ -50,11 +61,12 @@ typedef struct sg_dataset {
     sg_people people; /* no SG_MISSING: imputed */
     int8_t *label;    /* [n_sample] 0..n_label-1; 0 control, 1 case for two-class traits */
     uint8_t *role;    /* [n_sample] sg_role */
+    uint8_t *mark;    /* [n_sample] bits of sg_mark; NULL: prepared before there were any (format 1) */
     int n_label;
     char label_name[SG_LABEL_MAX][SG_LABEL_NAME];
     char trait[64];
     double prevalence; /* of label 1 in the population, as declared; else share among the people */
-    sg_digest digest;  /* over panel, genotypes, labels and roles: the data a model was trained on */
+    sg_digest digest;  /* over panel, genotypes, labels, roles and marks: the data a model was trained on */
 } sg_dataset;
 
 /* The folder `snpgen prepare` wrote. FORMAT/MISMATCH name the file and place; STATE when a file belongs to another run.

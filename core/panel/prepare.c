@@ -10,6 +10,7 @@
 #include "panel/dataset.h"
 #include "panel/prepare_inside.h"
 #include "panel/qc.h"
+#include "panel/region.h"
 
 #include <assert.h>
 #include <limits.h>
@@ -29,6 +30,7 @@ typedef struct work {
     sg_fam fam; /* source.fam */
     sg_index people;
     uint8_t *keep, *control; /* [fam.n] */
+    int64_t *family;         /* [fam.n] number of each person's family */
     int8_t *label;           /* [fam.n] */
     sg_bim bim;              /* source.bim */
     sg_matches match;
@@ -42,12 +44,13 @@ sg_prepare_options sg_prepare_default(void)
 {
     return (sg_prepare_options){.trait = "trait",
                                 .top = 2048,
+                                .clump = {.p1 = 1e-4, .p2 = NAN, .r2 = 0.5, .kb = 250},
                                 .maf = 0.0,
                                 .geno = 0.1,
                                 .mind = 0.1,
                                 .hwe = 1e-6,
                                 .prevalence = NAN,
-                                .split = {.test = 0.1, .val = 0.2, .seed = 1}};
+                                .split = {.test = 0.1, .val = 0.2, .audit = NAN, .seed = 1}};
 }
 
 /* ---- options ---- */
@@ -105,6 +108,14 @@ static sg_status check_options(work *w, sg_err *err)
         return sg_fail(err, SG_LIMIT, "--vcf needs --pheno: a VCF has no phenotypes");
     if (o->vcf && o->sex_only)
         return sg_fail(err, SG_LIMIT, "--sex-only needs --bfile: a VCF does not say who is male or female");
+    SG_TRY(share("clump-p1", o->clump.p1, err));
+    if (!isnan(o->clump.p2) && !(o->clump.p2 >= o->clump.p1 && o->clump.p2 <= 1))
+        return sg_fail(err, SG_LIMIT, "--clump-p2 is %g, want --clump-p1, %g, to 1", o->clump.p2, o->clump.p1);
+    SG_TRY(share("clump-r2", o->clump.r2, err));
+    if (!(o->clump.kb >= 0 && o->clump.kb <= 1e6))
+        return sg_fail(err, SG_LIMIT, "--clump-kb is %g, want 0 to 1e6", o->clump.kb);
+    if (o->clump.distance < 0)
+        return sg_fail(err, SG_LIMIT, "--min-distance is %lld, want 0 or more bases", (long long)o->clump.distance);
     if (o->top < 1 || o->top > TOP_MAX)
         return sg_fail(err, SG_LIMIT, "--top is %lld, want 1 to %d", (long long)o->top, TOP_MAX);
     if (!isnan(o->prevalence) && !(o->prevalence > 0 && o->prevalence < 1))
@@ -153,9 +164,10 @@ static sg_status check_classes(work *w, sg_err *err)
     return sg_fail(
         err, SG_DEGENERATE,
         "the phenotype has one class: %lld controls and %lld cases are left of %lld people (%lld left out by "
-        "lists, %lld by sex, %lld without a phenotype, %lld with too many missing genotypes)",
+        "lists, %lld by sex, %lld without a phenotype, %lld with too many missing genotypes, %lld "
+        "duplicates)",
         (long long)n[0], (long long)n[1], (long long)r->n_fam, (long long)r->n_listed, (long long)r->n_sex,
-        (long long)r->n_no_label, (long long)r->n_mind);
+        (long long)r->n_no_label, (long long)r->n_mind, (long long)r->kin.n_duplicate);
 }
 
 static void mark_controls(work *w)
@@ -286,12 +298,56 @@ static void count_fates(work *w)
     r->place_refused = w->match.place_refused;
 }
 
+/* The variants inside any of the regions, or with `inside` false outside all of them, are left out. */
+static sg_status apply_regions(work *w, const char *text, bool inside, uint8_t *outside, sg_err *err)
+{
+    sg_region region[SG_REGION_MAX];
+    int n;
+    SG_TRY(sg_regions_parse(text, inside ? "exclude-region" : "region", region, &n, err));
+    for (int64_t v = 0; v < w->bim.n; v++)
+        if (sg_regions_hold(region, n, w->bim.row[v].chrom, w->bim.row[v].pos) == inside)
+            outside[v] = 1;
+    return SG_OK;
+}
+
+/* Over every autosomal variant with two alleles, whatever the summary statistics know. */
+static sg_status find_relatives(work *w, sg_err *err)
+{
+    w->family = SG_NEW_RAW(w->a, int64_t, w->fam.n);
+    const size_t mark = sg_arena_mark(w->a);
+    int64_t *want = SG_NEW_RAW(w->a, int64_t, w->bim.n), n = 0;
+    if (!w->family || !want)
+        return sg_arena_full(w->a, "markers for kinship", err);
+    for (int64_t v = 0; v < w->bim.n; v++) {
+        const sg_fate f = (sg_fate)w->match.fate[v];
+        if (f != SG_FATE_UNPLACED && f != SG_FATE_HAPLOID && f != SG_FATE_ALLELES && f != SG_FATE_SHARED)
+            want[n++] = v;
+    }
+    sg_relatives_options o = w->o->relatives;
+    o.seed = w->o->split.seed;
+    SG_TRY(sg_relatives(&w->source, want, n, &o, w->run, w->a, w->keep, w->family, &w->rep->kin, err));
+    sg_arena_rewind(w->a, mark);
+    if (!o.ignore && isnan(w->rep->kin.cutoff) && w->rep->kin.n_marker > 0)
+        sg_log(SG_LOG_WARN, "%lld markers cannot tell relatives from strangers: the split does not heed families",
+               (long long)w->rep->kin.n_marker);
+    if (!w->rep->kin.n_duplicate)
+        return SG_OK;
+    mark_controls(w);
+    return check_classes(w, err);
+}
+
 static sg_status match_variants(work *w, sg_err *err)
 {
-    uint8_t *listed;
+    uint8_t *listed, *outside = NULL;
     w->rep->n_bim = w->bim.n;
     SG_TRY(apply_variant_lists(w, &listed, err));
-    SG_TRY(sg_match_begin(&w->bim, listed, w->a, &w->match, err));
+    if ((w->o->regions || w->o->no_regions) && !(outside = SG_NEW(w->a, uint8_t, w->bim.n)))
+        return sg_arena_full(w->a, "regions", err);
+    if (w->o->regions)
+        SG_TRY(apply_regions(w, w->o->regions, false, outside, err));
+    if (w->o->no_regions)
+        SG_TRY(apply_regions(w, w->o->no_regions, true, outside, err));
+    SG_TRY(sg_match_begin(&w->bim, listed, outside, w->a, &w->match, err));
     w->open = SG_NEW_RAW(w->a, int64_t, w->bim.n);
     w->freq = SG_NEW(w->a, double, w->bim.n);
     if (!w->open || !w->freq)
@@ -334,6 +390,13 @@ static sg_status count_and_drop_people(work *w, sg_err *err)
     return count_genotypes(w, NULL, err);
 }
 
+/* Duplicates go before frequencies are taken. */
+static sg_status relatives_and_counts(work *w, sg_err *err)
+{
+    SG_TRY(find_relatives(w, err));
+    return w->rep->kin.n_duplicate ? count_genotypes(w, NULL, err) : SG_OK;
+}
+
 static sg_fate judge(const work *w, int64_t v, const sg_qc_count *c, sg_match *m)
 {
     const sg_prepare_options *o = w->o;
@@ -364,38 +427,71 @@ static sg_status drop_variants(work *w, sg_err *err)
 }
 
 typedef struct rank {
-    double p;
+    const sg_match *m;
     int64_t at; /* index in open: genome order */
 } rank;
 
 static int by_p(const void *a, const void *b)
 {
     const rank *x = a, *y = b;
-    return x->p < y->p ? -1 : x->p > y->p ? 1 : (x->at > y->at) - (x->at < y->at);
+    if (sg_match_before(x->m, y->m) || sg_match_before(y->m, x->m))
+        return sg_match_before(x->m, y->m) ? -1 : 1;
+    return (x->at > y->at) - (x->at < y->at);
 }
 
-/* The smallest p. Clumping belongs before this step: it turns fates of w->open, then collect_open. */
+static sg_fate fate_of(sg_clump_fate f)
+{
+    static const sg_fate fate[] = {[SG_CLUMP_INDEX] = SG_FATE_OPEN,
+                                   [SG_CLUMP_LINKED] = SG_FATE_CLUMPED,
+                                   [SG_CLUMP_NEAR] = SG_FATE_NEAR,
+                                   [SG_CLUMP_P] = SG_FATE_CLUMP_P,
+                                   [SG_CLUMP_REST] = SG_FATE_NOT_TOP};
+    return fate[f];
+}
+
+/* r [n_open] in order of p: their fates after clumping. */
+static sg_status clump(work *w, const rank *r, sg_err *err)
+{
+    const int64_t n = w->n_open;
+    int64_t *variant = SG_NEW_RAW(w->a, int64_t, n);
+    double *p = SG_NEW_RAW(w->a, double, n);
+    uint8_t *fate = SG_NEW_RAW(w->a, uint8_t, n);
+    if (!variant || !p || !fate)
+        return sg_arena_full(w->a, "clumping", err);
+    for (int64_t i = 0; i < n; i++) {
+        variant[i] = w->open[r[i].at];
+        p[i] = r[i].m->p;
+    }
+    SG_TRY(sg_clump(&w->source, &w->o->clump, variant, p, n, w->keep, w->o->top, w->run, w->a, fate, err));
+    for (int64_t i = 0; i < n; i++)
+        w->match.fate[variant[i]] = (uint8_t)fate_of((sg_clump_fate)fate[i]);
+    return SG_OK;
+}
+
+/* The smallest p, of linked or close ones the first when that is asked for. */
 static sg_status choose_top(work *w, sg_err *err)
 {
     w->rep->top_wanted = w->o->top;
-    if (w->n_open <= w->o->top) {
-        if (w->n_open < w->o->top)
-            sg_log(SG_LOG_WARN, "--top asks for %lld SNPs, %lld are left: all of them are used", (long long)w->o->top,
-                   (long long)w->n_open);
-        return SG_OK;
-    }
+    const bool clumped = w->o->clump.on || w->o->clump.distance > 0;
     const size_t mark = sg_arena_mark(w->a);
     rank *r = SG_NEW_RAW(w->a, rank, w->n_open);
     if (!r)
         return sg_arena_full(w->a, "ranks", err);
     for (int64_t i = 0; i < w->n_open; i++)
-        r[i] = (rank){w->match.of[w->open[i]].p, i};
+        r[i] = (rank){&w->match.of[w->open[i]], i};
     qsort(r, (size_t)w->n_open, sizeof *r, by_p);
-    for (int64_t i = w->o->top; i < w->n_open; i++)
+    if (clumped)
+        SG_TRY(clump(w, r, err));
+    for (int64_t i = w->o->top; !clumped && i < w->n_open; i++)
         w->match.fate[w->open[r[i].at]] = SG_FATE_NOT_TOP;
     sg_arena_rewind(w->a, mark);
     count_fates(w);
     collect_open(w);
+    if (w->n_open == 0)
+        return sg_prepare_nothing_left(w->rep, err);
+    if (w->n_open < w->o->top)
+        sg_log(SG_LOG_WARN, "--top asks for %lld SNPs, %lld are left: all of them are used", (long long)w->o->top,
+               (long long)w->n_open);
     return SG_OK;
 }
 
@@ -506,19 +602,24 @@ static sg_status make_dataset(work *w, sg_buf *json, sg_err *err)
     sg_dataset ds = {.n_label = 2,
                      .prevalence = w->o->prevalence,
                      .label = SG_NEW(w->a, int8_t, n),
-                     .role = SG_NEW(w->a, uint8_t, n)};
-    int64_t *person = SG_NEW(w->a, int64_t, n);
+                     .role = SG_NEW(w->a, uint8_t, n),
+                     .mark = SG_NEW(w->a, uint8_t, n)};
+    int64_t *person = SG_NEW(w->a, int64_t, n), *family = w->family ? SG_NEW_RAW(w->a, int64_t, n) : NULL;
     const char *(*id)[2] = sg_arena_alloc(w->a, n, sizeof *id);
-    if (!ds.label || !ds.role || !person || !id)
+    if (!ds.label || !ds.role || !ds.mark || !person || !id || (w->family && !family))
         return sg_arena_full(w->a, "the dataset", err);
     memcpy(ds.trait, w->o->trait, strlen(w->o->trait) + 1);
     memcpy(ds.label_name, w->rep->label_name, sizeof ds.label_name);
     SG_TRY(make_panel(w, &ds, err));
     SG_TRY(make_people(w, &ds, person, id, err));
-    SG_TRY(sg_split(&w->o->split, person, ds.label, n, ds.n_label, w->a, ds.role, err));
+    for (int64_t i = 0; family && i < n; i++)
+        family[i] = w->family[person[i]];
+    SG_TRY(sg_split(&w->o->split, person, family, ds.label, n, ds.n_label, w->a, ds.role, ds.mark, err));
     int64_t cases = 0;
     for (int64_t i = 0; i < n; i++) {
         w->rep->n_role[ds.role[i]][ds.label[i]]++;
+        w->rep->n_calibration[ds.label[i]] += (ds.mark[i] & SG_MARK_CALIBRATION) != 0;
+        w->rep->n_audit[ds.role[i]] += (ds.mark[i] & SG_MARK_AUDIT) != 0;
         cases += ds.label[i] == 1;
     }
     if (isnan(ds.prevalence))
@@ -538,6 +639,8 @@ sg_status sg_prepare(const sg_prepare_options *o, const sg_run *run, sg_arena *a
     SG_TRY(choose_people(&w, err));
     SG_TRY(match_variants(&w, err));
     SG_TRY(count_and_drop_people(&w, err));
+    if (!o->relatives.ignore)
+        SG_TRY(relatives_and_counts(&w, err));
     SG_TRY(drop_variants(&w, err));
     SG_TRY(choose_top(&w, err));
     return make_dataset(&w, json, err);

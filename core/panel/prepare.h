@@ -4,7 +4,7 @@
  * Units:   shares from 0 to 1.
  * Owner:   the caller owns options and report; strings of options must outlive the call.
  * Threads: one call, one thread.
- * Not here: training; clumping and kinship (seams: choose_top in prepare.c, split.h).
+ * Not here: training.
  */
 #ifndef SG_PANEL_PREPARE_H
 #define SG_PANEL_PREPARE_H
@@ -12,8 +12,10 @@
 #include "base/file.h"
 #include "base/run.h"
 #include "formats/pheno.h"
+#include "panel/clump.h"
 #include "panel/match.h"
 #include "panel/panel.h"
+#include "panel/relatives.h"
 #include "panel/split.h"
 
 typedef struct sg_prepare_options {
@@ -26,10 +28,13 @@ typedef struct sg_prepare_options {
     const char *keep, *remove, *extract, *exclude; /* file names or NULL */
     const char *sex_only;                          /* "male", "female" or NULL */
     int64_t top;
+    sg_clump_options clump;
+    const char *regions, *no_regions; /* "6:25000000-34000000,hla"; NULL */
     double maf, geno, mind, hwe;
     double prevalence; /* NaN: the share among the people */
     sg_impute impute;
     sg_split_options split;
+    sg_relatives_options relatives;
 } sg_prepare_options;
 sg_prepare_options sg_prepare_default(void);
 
@@ -38,6 +43,9 @@ typedef struct sg_prepare_report {
     int64_t n_pheno_unknown;                                      /* phenotype rows of people who are not there */
     double threshold;                                             /* NaN unless the phenotype was cut */
     int64_t n_role[SG_N_ROLE][SG_LABEL_MAX];
+    int64_t n_calibration[SG_LABEL_MAX]; /* of the test people of each label */
+    int64_t n_audit[SG_N_ROLE];          /* placed by a coin; none in VAL */
+    sg_relatives_report kin;
     int n_file;            /* genotype files */
     sg_source_calls calls; /* of the chosen SNPs and people read: what a VCF has and a panel cannot hold */
     char absent[96];       /* chromosomes of the pattern without a file */

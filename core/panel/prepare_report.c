@@ -53,13 +53,28 @@ static json_t *options_json(const sg_prepare_options *o)
     put_text(j, "sex_only", o->sex_only);
     put_text(j, "impute", sg_impute_name(o->impute));
     put_int(j, "top", o->top);
+    json_t *clump = json_null();
+    if (o->clump.on) {
+        clump = json_object();
+        put_real(clump, "p1", o->clump.p1);
+        put_real(clump, "p2", o->clump.p2);
+        put_real(clump, "r2", o->clump.r2);
+        put_real(clump, "kb", o->clump.kb);
+    }
+    (void)json_object_set_new(j, "clump", clump);
+    put_int(j, "min_distance", o->clump.distance);
+    put_text(j, "region", o->regions);
+    put_text(j, "exclude_region", o->no_regions);
     put_int(j, "seed", (int64_t)o->split.seed);
     put_real(j, "maf", o->maf);
     put_real(j, "geno", o->geno);
     put_real(j, "mind", o->mind);
     put_real(j, "hwe", o->hwe);
+    put_text(j, "relatives", o->relatives.ignore ? "ignore" : "group");
+    put_text(j, "duplicates", o->relatives.duplicates == SG_DUPLICATES_REFUSE ? "refuse" : "drop");
     put_real(j, "test", o->split.test);
     put_real(j, "val", o->split.val);
+    put_real(j, "audit", o->split.audit);
     return j;
 }
 
@@ -71,7 +86,18 @@ static json_t *people_json(const sg_prepare_report *r)
     put_int(j, "left_out_by_sex", r->n_sex);
     put_int(j, "without_phenotype", r->n_no_label);
     put_int(j, "too_many_missing", r->n_mind);
+    put_int(j, "duplicates", r->kin.n_duplicate);
     put_int(j, "kept", r->n_people);
+    json_t *kin = json_object();
+    put_int(kin, "markers", r->kin.n_marker);
+    put_real(kin, "cutoff", r->kin.cutoff);
+    put_real(kin, "median_of_strangers", r->kin.median);
+    put_real(kin, "spread_of_strangers", r->kin.spread);
+    put_int(kin, "pairs", r->kin.n_pair);
+    put_int(kin, "families", r->kin.n_family);
+    put_int(kin, "people_in_families", r->kin.n_in_family);
+    put_int(kin, "largest_family", r->kin.largest);
+    (void)json_object_set_new(j, "kinship", kin);
     put_int(j, "phenotype_rows_of_others", r->n_pheno_unknown);
     put_real(j, "threshold", r->threshold);
     for (int role = 0; role < SG_N_ROLE; role++) {
@@ -81,6 +107,13 @@ static json_t *people_json(const sg_prepare_report *r)
         (void)json_object_set_new(roles, sg_role_name((sg_role)role), by_label);
     }
     (void)json_object_set_new(j, "by_role_and_label", roles);
+    json_t *halves = json_array(), *audit = json_object();
+    for (int l = 0; l < 2; l++)
+        (void)json_array_append_new(halves, json_integer(r->n_calibration[l]));
+    (void)json_object_set_new(j, "test_for_calibration_by_label", halves);
+    put_int(audit, "train", r->n_audit[SG_ROLE_TRAIN]);
+    put_int(audit, "test", r->n_audit[SG_ROLE_TEST]);
+    (void)json_object_set_new(j, "audit_by_coin", audit);
     return j;
 }
 
@@ -165,14 +198,29 @@ static sg_status people_flow(const sg_prepare_report *r, sg_buf *b, sg_err *err)
     SG_TRY(line(b, r->n_sex, "- ", "left out by --sex-only", err));
     SG_TRY(line(b, r->n_no_label, "- ", "without a phenotype", err));
     SG_TRY(line(b, r->n_mind, "- ", "with too many missing genotypes (--mind)", err));
+    SG_TRY(line(b, r->kin.n_duplicate, "- ", "duplicates of somebody kept", err));
     SG_TRY(sg_buf_printf(b, err, "%10lld  = people kept\n", (long long)r->n_people));
+    if (r->kin.n_marker && isnan(r->kin.cutoff))
+        SG_TRY(sg_buf_printf(b, err, "            %lld markers cannot tell relatives from strangers\n",
+                             (long long)r->kin.n_marker));
+    else if (r->kin.n_marker)
+        SG_TRY(sg_buf_printf(b, err,
+                             "            %lld pairs of relatives (kinship %.4g or more over %lld markers) in %lld "
+                             "families, whole on one side of the split\n",
+                             (long long)r->kin.n_pair, r->kin.cutoff, (long long)r->kin.n_marker,
+                             (long long)r->kin.n_family));
     if (!isnan(r->threshold))
         SG_TRY(sg_buf_printf(b, err, "            a case is a phenotype above %g\n", r->threshold));
     for (int l = 0; l < 2; l++)
         SG_TRY(sg_buf_printf(b, err, "            %s: %lld train, %lld val, %lld test\n", r->label_name[l],
                              (long long)r->n_role[SG_ROLE_TRAIN][l], (long long)r->n_role[SG_ROLE_VAL][l],
                              (long long)r->n_role[SG_ROLE_TEST][l]));
-    return SG_OK;
+    return sg_buf_printf(
+        b, err, "            test halves: %lld to calibrate, %lld to measure; by coin: %lld train, %lld test\n",
+        (long long)(r->n_calibration[0] + r->n_calibration[1]),
+        (long long)(r->n_role[SG_ROLE_TEST][0] + r->n_role[SG_ROLE_TEST][1] - r->n_calibration[0] -
+                    r->n_calibration[1]),
+        (long long)r->n_audit[SG_ROLE_TRAIN], (long long)r->n_audit[SG_ROLE_TEST]);
 }
 
 static sg_status sumstats_flow(const sg_prepare_report *r, sg_buf *b, sg_err *err)
@@ -182,7 +230,7 @@ static sg_status sumstats_flow(const sg_prepare_report *r, sg_buf *b, sg_err *er
         SG_TRY(line(b, r->sum.n_drop[d], "- ", sg_sum_drop_words((sg_sum_drop)d), err));
     SG_TRY(sg_buf_printf(b, err, "%10lld  = rows used\n", (long long)r->sum.n_kept));
     SG_TRY(line(b, r->n_repeat, "  ", "of them for a variant that had one already (the better was kept)", err));
-    return line(b, r->sum.n_p_floor, "  ", "of them with p below the smallest number, kept as that", err);
+    return line(b, r->sum.n_p_floor, "  ", "of them with p below the smallest number, ranked by its logarithm", err);
 }
 
 static sg_status variants_flow(const sg_prepare_report *r, sg_buf *b, sg_err *err)

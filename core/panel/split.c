@@ -26,34 +26,147 @@ static int64_t part(double share, int64_t n)
     return k == 0 && share > 0 && n >= 3 ? 1 : k;
 }
 
-sg_status sg_split(const sg_split_options *o, const int64_t *person, const int8_t *label, int64_t n, int n_label,
-                   sg_arena *a, uint8_t *role, sg_err *err)
+enum { OPEN = 255, AUDIT_MIN = 500, AUDIT_MAX = 20000 };
+/* What a person's (or family's) stream is for; 0 and 1 are the draws of the role. */
+enum { OF_PERSON = 0, OF_FAMILY = 1, COIN_PERSON = 2, COIN_FAMILY = 3, HALF_FAMILY = 4 };
+
+static double draw(const sg_split_options *o, int64_t who, uint32_t what)
+{
+    sg_rng r = sg_rng_stream(o->seed, SG_RNG_SPLIT, (uint64_t)who, what);
+    return sg_rng_uniform(&r);
+}
+
+/* Families of two or more: one draw each decides, in shares of the whole. The others stay OPEN. */
+static void place_families(const sg_split_options *o, const int64_t *family, int64_t n, int64_t n_number, int64_t *size,
+                           uint8_t *role, uint8_t *mark)
+{
+    const double test = o->audit + o->test - o->audit / 2, val = test + (1 - o->test) * o->val;
+    memset(size, 0, (size_t)n_number * sizeof *size);
+    for (int64_t i = 0; i < n; i++)
+        size[family[i]]++;
+    for (int64_t i = 0; i < n; i++) {
+        if (size[family[i]] < 2)
+            continue;
+        const double u = draw(o, family[i], OF_FAMILY);
+        if (u < o->audit) {
+            role[i] = draw(o, family[i], COIN_FAMILY) < 0.5 ? SG_ROLE_TRAIN : SG_ROLE_TEST;
+            mark[i] = SG_MARK_AUDIT;
+        } else {
+            role[i] = u < test ? SG_ROLE_TEST : u < val ? SG_ROLE_VAL : SG_ROLE_TRAIN;
+        }
+        if (role[i] == SG_ROLE_TEST && draw(o, family[i], HALF_FAMILY) < 0.5)
+            mark[i] |= SG_MARK_CALIBRATION;
+    }
+}
+
+/* What is still wanted when the families already gave `given`. */
+static int64_t rest(int64_t wanted, int64_t given, int64_t open)
+{
+    const int64_t k = wanted - given;
+    return k < 0 ? 0 : k > open ? open : k;
+}
+
+/* The people of one label outside families, in the order of their draws: who is audited, who tests, who validates.
+ * given: what families hold by role, audited ones apart: of those half count as test, whatever their coins gave. */
+typedef struct quota {
+    int64_t audit, test, val;
+} quota;
+
+static quota quota_of(const sg_split_options *o, int64_t all, int64_t open, const int64_t given[SG_N_ROLE],
+                      int64_t given_audit)
+{
+    quota q;
+    const int64_t test = part(o->test, all), val = part(o->val, all - test);
+    q.audit = rest((int64_t)floor(o->audit * (double)all + 0.5), given_audit, open);
+    q.test = rest(test, given[SG_ROLE_TEST] + (given_audit + q.audit) / 2, open - q.audit);
+    q.val = rest(val, given[SG_ROLE_VAL], open - q.audit - q.test);
+    return q;
+}
+
+static sg_status split_label(const sg_split_options *o, const int64_t *person, const int8_t *label, int64_t n, int l,
+                             ticket *t, uint8_t *role, uint8_t *mark, sg_err *err)
+{
+    int64_t open = 0, given[SG_N_ROLE] = {0}, given_audit = 0, all = 0, half[2] = {0}, train = 0;
+    for (int64_t i = 0; i < n; i++) {
+        if (label[i] != l)
+            continue;
+        all++;
+        if (role[i] == OPEN) {
+            t[open++] = (ticket){draw(o, person[i], OF_PERSON), person[i], i};
+            continue;
+        }
+        given_audit += (mark[i] & SG_MARK_AUDIT) != 0;
+        given[role[i]] += !(mark[i] & SG_MARK_AUDIT);
+        train += role[i] == SG_ROLE_TRAIN;
+        half[mark[i] & SG_MARK_CALIBRATION] += role[i] == SG_ROLE_TEST;
+    }
+    if (open)
+        qsort(t, (size_t)open, sizeof *t, by_draw);
+    const quota q = quota_of(o, all, open, given, given_audit);
+    for (int64_t k = 0; k < open; k++) {
+        const int64_t i = t[k].at;
+        if (k < q.audit) {
+            role[i] = draw(o, person[i], COIN_PERSON) < 0.5 ? SG_ROLE_TRAIN : SG_ROLE_TEST;
+            mark[i] = SG_MARK_AUDIT;
+        } else {
+            const int64_t place = k - q.audit;
+            role[i] = place < q.test ? SG_ROLE_TEST : place < q.test + q.val ? SG_ROLE_VAL : SG_ROLE_TRAIN;
+        }
+        train += role[i] == SG_ROLE_TRAIN;
+        if (role[i] != SG_ROLE_TEST)
+            continue;
+        const int to = half[SG_MARK_CALIBRATION] < half[0];
+        half[to]++;
+        mark[i] |= to ? SG_MARK_CALIBRATION : 0;
+    }
+    return train > 0
+               ? SG_OK
+               : sg_fail(err, SG_DEGENERATE, "label %d has %lld people, too few to train on after test and validation",
+                         l, (long long)all);
+}
+
+static sg_status check_shares(sg_split_options *o, int64_t n, sg_err *err)
 {
     if (!(o->test >= 0 && o->test < 1) || !(o->val >= 0 && o->val < 1))
         return sg_fail(err, SG_LIMIT, "test share %g and validation share %g, want from 0 to below 1", o->test, o->val);
-    const size_t mark = sg_arena_mark(a);
-    ticket *t = SG_NEW_RAW(a, ticket, n);
-    if (!t)
-        return sg_arena_full(a, "the split", err);
-    sg_status st = SG_OK;
-    for (int l = 0; l < n_label && !st; l++) {
-        int64_t k = 0;
-        for (int64_t i = 0; i < n; i++) {
-            if (label[i] != l)
-                continue;
-            sg_rng r = sg_rng_stream(o->seed, SG_RNG_SPLIT, (uint64_t)person[i], 0);
-            t[k++] = (ticket){sg_rng_uniform(&r), person[i], i};
-        }
-        if (k)
-            qsort(t, (size_t)k, sizeof *t, by_draw);
-        const int64_t test = part(o->test, k), val = part(o->val, k - test);
-        if (k - test - val < 1)
-            st = sg_fail(err, SG_DEGENERATE, "label %d has %lld people, too few to train on after test and validation",
-                         l, (long long)k);
-        for (int64_t i = 0; i < k; i++)
-            role[t[i].at] = i < test ? SG_ROLE_TEST : i < test + val ? SG_ROLE_VAL : SG_ROLE_TRAIN;
+    if (isnan(o->audit)) {
+        const double room = 2 * (1 - o->test) * (1 - o->val), most = (double)AUDIT_MAX / (double)(n ? n : 1);
+        o->audit = o->test < most ? o->test : most;
+        o->audit = o->audit < room / 2 ? o->audit : room / 2;
+        o->audit = o->audit * (double)n < AUDIT_MIN ? 0 : o->audit;
     }
-    sg_arena_rewind(a, mark);
+    if (!(o->audit >= 0 && o->audit <= 2 * o->test))
+        return sg_fail(err, SG_LIMIT,
+                       "audit share %g: half of it goes to test, which holds %g; want from 0 to %g, or a larger --test",
+                       o->audit, o->test, 2 * o->test);
+    if (o->audit / 2 + o->test + (1 - o->test) * o->val > 1)
+        return sg_fail(err, SG_LIMIT,
+                       "audit share %g, test share %g and validation share %g leave nobody else to train on", o->audit,
+                       o->test, o->val);
+    return SG_OK;
+}
+
+sg_status sg_split(const sg_split_options *options, const int64_t *person, const int64_t *family, const int8_t *label,
+                   int64_t n, int n_label, sg_arena *a, uint8_t *role, uint8_t *mark, sg_err *err)
+{
+    sg_split_options o = *options;
+    SG_TRY(check_shares(&o, n, err));
+    const size_t arena_mark = sg_arena_mark(a);
+    int64_t n_number = 0;
+    for (int64_t i = 0; family && i < n; i++)
+        n_number = family[i] >= n_number ? family[i] + 1 : n_number;
+    ticket *t = SG_NEW_RAW(a, ticket, n);
+    int64_t *size = SG_NEW_RAW(a, int64_t, n_number);
+    sg_status st = t && size ? SG_OK : sg_arena_full(a, "the split", err);
+    if (!st && n) {
+        memset(role, OPEN, (size_t)n);
+        memset(mark, 0, (size_t)n);
+    }
+    if (!st && family)
+        place_families(&o, family, n, n_number, size, role, mark);
+    for (int l = 0; l < n_label && !st; l++)
+        st = split_label(&o, person, label, n, l, t, role, mark, err);
+    sg_arena_rewind(a, arena_mark);
     return st;
 }
 

@@ -1,10 +1,11 @@
-/* split.h - who trains, who validates, who is never seen; and what stands where a genotype is missing.
+/* split.h - who trains, who validates, who is never seen, in which half, and whom a coin
+ * placed; and what stands where a genotype is missing.
  *
  * Shape:   people are known by their row of the .fam: leaving one out changes nothing for the others' random numbers.
  * Units:   shares from 0 to 1.
  * Owner:   the caller.
  * Threads: pure.
- * Not here: relatives (they must not straddle the split; a grouping of people goes in before this one).
+ * Not here: finding relatives (relatives.h).
  */
 #ifndef SG_PANEL_SPLIT_H
 #define SG_PANEL_SPLIT_H
@@ -14,13 +15,23 @@
 typedef struct sg_split_options {
     double test; /* share of all */
     double val;  /* share of the rest */
+    /* Share of all that a coin places in train or test. NaN: as `test`, at most 20,000 people, and nobody where that is
+     * fewer than 500: their guesses are right within 4 in 100 at best, and the size of TEST would be left to chance. */
+    double audit;
     uint64_t seed;
 } sg_split_options;
 
 /* role [n] overwritten, stratified: each label is split by itself, by one random number per person. person [n]: row of
- * the .fam. DEGENERATE when a label has nobody left to train on. */
-sg_status sg_split(const sg_split_options *o, const int64_t *person, const int8_t *label, int64_t n, int n_label,
-                   sg_arena *a, uint8_t *role, sg_err *err) SG_MUST_USE;
+ * the .fam. family [n]: people of one number stay together (NULL: everybody alone); a family goes as a whole, by one
+ * random number of its own, and people without relatives then fill each label's shares.
+ *
+ * mark [n] overwritten: bits of sg_mark. The audit set is drawn first, whole families and then a share of each label's
+ * others; a fair coin of its own per family sends it to TRAIN or TEST. Everybody else's role is the same whichever way
+ * the coins fall (so TEST of a label is its share only on average), which is what a one-run audit rests on. TEST is
+ * then halved: families by coin, the others of each label so that its halves differ by one person at most where
+ * families allow it. DEGENERATE when a label has nobody left to train on; LIMIT for shares that leave no room. */
+sg_status sg_split(const sg_split_options *o, const int64_t *person, const int64_t *family, const int8_t *label,
+                   int64_t n, int n_label, sg_arena *a, uint8_t *role, uint8_t *mark, sg_err *err) SG_MUST_USE;
 
 #define SG_IMPUTE_LIST(X) X(BINOMIAL, "binomial") X(MODE, "mode")
 typedef enum sg_impute {

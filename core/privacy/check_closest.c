@@ -7,7 +7,8 @@
  *
  * near_copy       Gumbel-min fit to the hold-out's closeness; threshold at near_copy_alarms / n_s, that is so many
  * false alarms per cohort. A flagged row is confirmed when its nearest TRAIN row is also much nearer than the second
- * (ratio <= 0.8, 0/0 counts as confirmed) or d(x, TRAIN) alone is below the threshold fitted to the hold-out's d. Rule:
+ * (ratio below the policy's, 0/0 counts as confirmed), or related by kinship, or d(x, TRAIN) alone is below the threshold
+ * fitted to the hold-out's d. Rule:
  * none -> PASS; one unconfirmed -> WITHHOLD; else FAIL. "detectable_edits" is the share of genotypes a copy may differ
  * in and still be flagged: the power. closest_record  Share of rows nearer to TRAIN than the dcr_quantile of the
  * hold-out both in d and in closeness, against the same share of the hold-out (Fisher, one-sided). Rule: FAIL when p <
@@ -19,7 +20,8 @@
 #include <math.h>
 #include <string.h>
 
-static const double ratio_confirms = 0.8, p_withhold = 0.01, p_fail = 1e-4;
+static const double p_withhold = 0.01, p_fail = 1e-4;
+enum { few = 50 }; /* validation people; with fewer, distances are not taken relative to them */
 
 typedef struct closeness {
     double *d, *rel;           /* [n_s] cohort: distance to TRAIN; the same relative to VAL */
@@ -37,23 +39,30 @@ static sg_status measure(const sg_evidence *e, const sg_policy *policy, sg_arena
     double *base = SG_NEW_RAW(a, double, e->n_h);
     if (!c->d || !c->rel || !c->hold_d || !c->hold_rel || !base)
         return sg_arena_full(a, "closeness", err);
-    c->relative = e->n_v >= policy->min_reference;
+    (void)policy;
+    c->relative = e->n_v >= few;
     for (int64_t i = 0; i < e->n_s; i++) {
-        c->d[i] = e->to_train[i].d[0];
-        c->rel[i] = c->d[i] - (c->relative ? e->to_val[i].d[0] : 0);
+        c->d[i] = e->train.col[i].d[0];
+        c->rel[i] = c->d[i] - (c->relative ? e->val.col[i].d[0] : 0);
     }
     for (int64_t i = 0; i < e->n_h; i++) {
-        base[i] = c->relative ? e->hold_val[i].d[0] : 0;
-        c->hold_d[i] = e->hold_train[i].d[0];
+        base[i] = c->relative ? e->known->hold_val[i].d[0] : 0;
+        c->hold_d[i] = e->known->hold_train[i].d[0];
         c->hold_rel[i] = c->hold_d[i] - base[i];
     }
     c->usual = sg_quantile(base, e->n_h, 0.5);
     return SG_OK;
 }
 
-static bool much_nearer_than_second(const sg_near *x)
+/* 0/0 is no "1": a copy of somebody who is there twice has no second neighbour to be far from. */
+static bool much_nearer_than_second(const sg_near *x, double ratio)
 {
-    return x->d[1] != SG_FAR && x->d[0] <= ratio_confirms * x->d[1];
+    return x->d[1] != SG_FAR && (x->d[1] == 0 || (double)x->d[0] < ratio * x->d[1]);
+}
+
+static bool row_related(const sg_evidence *e, int64_t i)
+{
+    return e->train.col_kin[i] > 0;
 }
 
 static sg_decision decide_near_copy(int64_t flagged, int64_t confirmed, double threshold)
@@ -65,20 +74,35 @@ static sg_decision decide_near_copy(int64_t flagged, int64_t confirmed, double t
     return (sg_decision){0, flagged > 1 || confirmed > 0 ? SG_OUTCOME_FAIL : SG_OUTCOME_WITHHOLD, "near_copy"};
 }
 
+/* Nearest distances of cohort and hold-out, in equal steps from 0 to the largest. */
+static void fill_tail(const sg_evidence *e, double threshold, sg_tail *t)
+{
+    int32_t most = 1;
+    for (int64_t i = 0; i < e->n_s; i++)
+        most = e->train.col[i].d[0] > most ? e->train.col[i].d[0] : most;
+    for (int64_t i = 0; i < e->n_h; i++)
+        most = e->known->hold_train[i].d[0] > most ? e->known->hold_train[i].d[0] : most;
+    *t = (sg_tail){.step = (most + 1.0) / SG_TAIL_BINS, .threshold = threshold, .known = true};
+    for (int64_t i = 0; i < e->n_s; i++)
+        t->cohort[(int)(e->train.col[i].d[0] / t->step)]++;
+    for (int64_t i = 0; i < e->n_h; i++)
+        t->hold[(int)(e->known->hold_train[i].d[0] / t->step)]++;
+}
+
 sg_status sg_check_near_copy(const sg_evidence *e, const sg_policy *policy, sg_arena *a, sg_findings *out, sg_err *err)
 {
     closeness c;
     SG_TRY(measure(e, policy, a, &c, err));
-    const double p = policy->near_copy_alarms / (double)e->n_s;
+    const double p = policy->copy_alarms / (double)e->n_s;
     const double cut = sg_gumbel_min_quantile(sg_gumbel_min_fit(c.hold_rel, e->n_h), p);
     const double cut_d = sg_gumbel_min_quantile(sg_gumbel_min_fit(c.hold_d, e->n_h), p);
     int64_t flagged = 0, confirmed = 0;
     for (int64_t i = 0; i < e->n_s; i++)
         if (c.rel[i] < cut) {
             flagged++;
-            confirmed += c.d[i] < cut_d || much_nearer_than_second(&e->to_train[i]);
+            confirmed += c.d[i] < cut_d || much_nearer_than_second(&e->train.col[i], policy->nndr) || row_related(e, i);
         }
-    sg_measurement m = {.name = "near_copy", .n = e->n_s, .n_ref = e->n_t};
+    sg_measurement m = {.name = "near_copy", .n = e->n_s, .n_ref = e->n_t, .power = NAN};
     m.estimate = (double)flagged / (double)e->n_s;
     sg_binomial_interval(flagged, e->n_s, 0.05, &m.lo, &m.hi);
     sg_measure_fact(&m, "flagged", (double)flagged);
@@ -88,6 +112,42 @@ sg_status sg_check_near_copy(const sg_evidence *e, const sg_policy *policy, sg_a
     sg_measure_fact(&m, "relative_to_val", c.relative);
     sg_measure_fact(&m, "detectable_edits", (cut + c.usual) / (double)e->n_snp);
     sg_findings_add(out, &m, decide_near_copy(flagged, confirmed, cut));
+    if (!out->prefix)
+        fill_tail(e, cut_d, &out->tail);
+    return SG_OK;
+}
+
+static sg_decision decide_excess(double p, double ratio, const sg_policy *policy)
+{
+    const double limit = policy->excess_max;
+    if (!(p >= 0 && ratio >= 0))
+        return (sg_decision){limit, SG_OUTCOME_WITHHOLD, "check_failed"};
+    if (ratio <= limit || p >= p_withhold)
+        return (sg_decision){limit, SG_OUTCOME_PASS, ""};
+    return (sg_decision){limit, p < p_fail ? SG_OUTCOME_FAIL : SG_OUTCOME_WITHHOLD, "too_close"};
+}
+
+/* As many rows as the hold-out has whose nearest member is much nearer than the second? */
+sg_status sg_check_ratio(const sg_evidence *e, const sg_policy *policy, sg_arena *a, sg_findings *out, sg_err *err)
+{
+    (void)a;
+    (void)err;
+    int64_t k = 0, h = 0;
+    for (int64_t i = 0; i < e->n_s; i++)
+        k += much_nearer_than_second(&e->train.col[i], policy->nndr);
+    for (int64_t i = 0; i < e->n_h; i++)
+        h += much_nearer_than_second(&e->known->hold_train[i], policy->nndr);
+    const double p = sg_fisher_greater(k, e->n_s, h, e->n_h), hold_rate = (double)(h ? h : 1) / (double)e->n_h;
+    sg_measurement m = {.name = "distance_ratio", .n = e->n_s, .n_ref = e->n_h, .power = NAN};
+    double lo, hi;
+    sg_binomial_interval(k, e->n_s, 0.05, &lo, &hi);
+    m.estimate = (double)k / (double)e->n_s / hold_rate;
+    m.lo = lo / hold_rate;
+    m.hi = hi / hold_rate;
+    sg_measure_fact(&m, "rows", (double)k);
+    sg_measure_fact(&m, "holdout_rows", (double)h);
+    sg_measure_fact(&m, "p_value", p);
+    sg_findings_add(out, &m, decide_excess(p, m.estimate, policy));
     return SG_OK;
 }
 
@@ -118,16 +178,6 @@ static close_count count_close(const double *d, const double *rel, const sg_near
     return c;
 }
 
-static sg_decision decide_excess(double p, double ratio, const sg_policy *policy)
-{
-    const double limit = policy->dcr_excess_max;
-    if (!(p >= 0 && ratio >= 0))
-        return (sg_decision){limit, SG_OUTCOME_WITHHOLD, "check_failed"};
-    if (ratio <= limit || p >= p_withhold)
-        return (sg_decision){limit, SG_OUTCOME_PASS, ""};
-    return (sg_decision){limit, p < p_fail ? SG_OUTCOME_FAIL : SG_OUTCOME_WITHHOLD, "too_close"};
-}
-
 sg_status sg_check_closest(const sg_evidence *e, const sg_policy *policy, sg_arena *a, sg_findings *out, sg_err *err)
 {
     closeness c;
@@ -137,14 +187,14 @@ sg_status sg_check_closest(const sg_evidence *e, const sg_policy *policy, sg_are
     if (!sorted || !seen)
         return sg_arena_full(a, "closeness", err);
     memcpy(sorted, c.hold_d, (size_t)e->n_h * sizeof *sorted);
-    const double cut_d = sg_quantile(sorted, e->n_h, policy->dcr_quantile);
+    const double cut_d = sg_quantile(sorted, e->n_h, policy->close_quantile);
     memcpy(sorted, c.hold_rel, (size_t)e->n_h * sizeof *sorted);
-    const double cut_rel = sg_quantile(sorted, e->n_h, policy->dcr_quantile);
-    const close_count k = count_close(c.d, c.rel, e->to_train, e->n_s, cut_d, cut_rel, seen, e->n_t);
-    const close_count h = count_close(c.hold_d, c.hold_rel, e->hold_train, e->n_h, cut_d, cut_rel, seen, e->n_t);
+    const double cut_rel = sg_quantile(sorted, e->n_h, policy->close_quantile);
+    const close_count k = count_close(c.d, c.rel, e->train.col, e->n_s, cut_d, cut_rel, seen, e->n_t);
+    const close_count h = count_close(c.hold_d, c.hold_rel, e->known->hold_train, e->n_h, cut_d, cut_rel, seen, e->n_t);
     const double p = sg_fisher_greater(k.nearest_close, k.nearest, h.nearest_close, h.nearest);
     const double hold_rate = (double)(h.close > 0 ? h.close : 1) / (double)e->n_h; /* 0 of n is at most about 1 of n */
-    sg_measurement m = {.name = "closest_record", .n = e->n_s, .n_ref = e->n_h};
+    sg_measurement m = {.name = "closest_record", .n = e->n_s, .n_ref = e->n_h, .power = NAN};
     m.estimate = (double)k.close / (double)e->n_s / hold_rate;
     double lo, hi;
     sg_binomial_interval(k.close, e->n_s, 0.05, &lo, &hi);

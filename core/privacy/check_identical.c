@@ -10,7 +10,7 @@
 #include "privacy/gate.h"
 #include "privacy/stats.h"
 
-#include <string.h>
+#include <math.h>
 
 static int64_t equal_to(const sg_near *near, const sg_near *or_near, int64_t n)
 {
@@ -34,13 +34,15 @@ sg_status sg_check_identical(const sg_evidence *e, const sg_policy *policy, sg_a
     (void)policy; /* no limit to set: one is too many */
     (void)a;
     (void)err;
-    const int64_t k = equal_to(e->to_train, e->to_val, e->n_s), k_hold = equal_to(e->hold_train, e->hold_val, e->n_h);
-    sg_measurement m = {.name = "identical_match", .n = e->n_s, .n_ref = e->n_t + e->n_v};
+    const sg_near *to_train = e->train.col, *to_val = e->val.col;
+    const int64_t k = equal_to(to_train, to_val, e->n_s),
+                  k_hold = equal_to(e->known->hold_train, e->known->hold_val, e->n_h);
+    sg_measurement m = {.name = "identical_match", .n = e->n_s, .n_ref = e->n_t + e->n_v, .power = NAN};
     m.estimate = (double)k / (double)e->n_s;
     sg_binomial_interval(k, e->n_s, 0.05, &m.lo, &m.hi);
-    sg_measure_fact(&m, "train_matches", (double)equal_to(e->to_train, NULL, e->n_s));
-    sg_measure_fact(&m, "val_matches", (double)equal_to(e->to_val, NULL, e->n_s));
-    sg_measure_fact(&m, "test_matches", (double)equal_to(e->to_test, NULL, e->n_s));
+    sg_measure_fact(&m, "train_matches", (double)equal_to(to_train, NULL, e->n_s));
+    sg_measure_fact(&m, "val_matches", (double)equal_to(to_val, NULL, e->n_s));
+    sg_measure_fact(&m, "test_matches", (double)equal_to(e->calib.col, e->eval.col, e->n_s));
     sg_measure_fact(&m, "holdout_matches", (double)k_hold);
     sg_findings_add(out, &m, decide(k, e->n_s, k_hold, e->n_h));
     return SG_OK;

@@ -1,14 +1,10 @@
-/* stats.c - see stats.h.
- *
- * DeLong: E. R. DeLong, D. M. DeLong, D. L. Clarke-Pearson, Biometrics 44 (1988), in the midrank form of Sun and Xu,
- * IEEE Signal Processing Letters 21 (2014).
- */
+/* stats.c - see stats.h. */
 #include "privacy/stats.h"
+#include "stat/roc.h"
 
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 double sg_normal_cdf(double z)
 {
@@ -95,6 +91,48 @@ void sg_binomial_interval(int64_t k, int64_t n, double alpha, double *lo, double
     *hi = k == n ? 1 : beta_quantile((double)k + 1, (double)(n - k), 1 - alpha / 2);
 }
 
+void sg_wilson(int64_t k, int64_t n, double alpha, double *centre, double *half)
+{
+    assert(k >= 0 && n >= 1 && k <= n);
+    const double z = sg_normal_quantile(1 - alpha / 2), z2 = z * z, m = (double)n, p = (double)k / m;
+    *centre = ((double)k + z2 / 2) / (m + z2);
+    *half = z / (m + z2) * sqrt(m * p * (1 - p) + z2 / 4);
+}
+
+/* The smaller tail is summed from its largest term on; the other is its complement. */
+double sg_poisson_tail(int64_t k, double mean)
+{
+    if (k <= 0)
+        return 1;
+    if (!(mean > 0))
+        return 0;
+    const bool upper = (double)k > mean;
+    double sum = 0;
+    for (int64_t i = upper ? k : k - 1; i >= 0; upper ? i++ : i--) {
+        const double term = exp((double)i * log(mean) - mean - log_gamma((double)i + 1));
+        sum += term;
+        if (term <= 1e-18 * sum)
+            break;
+    }
+    return upper ? sum : sum < 1 ? 1 - sum : 0;
+}
+
+void sg_holm(const double *p, int n, double alpha, bool *reject)
+{
+    assert(n <= 256);
+    for (int i = 0; i < n; i++)
+        reject[i] = false;
+    for (int left = n; left > 0; left--) {
+        int best = -1;
+        for (int i = 0; i < n; i++)
+            if (!reject[i] && (best < 0 || p[i] < p[best] || isnan(p[best])))
+                best = i;
+        if (!(p[best] <= alpha / left))
+            return;
+        reject[best] = true;
+    }
+}
+
 static double log_choose(int64_t n, int64_t k)
 {
     return log_gamma((double)n + 1) - log_gamma((double)k + 1) - log_gamma((double)(n - k) + 1);
@@ -143,43 +181,15 @@ double sg_quantile(double *x, int64_t n, double q)
     return x[at < 0 ? 0 : at >= n ? n - 1 : at];
 }
 
-typedef struct scored {
-    double x;
-    int64_t who;
-} scored;
-
-static int by_score(const void *a, const void *b)
-{
-    const scored *p = a, *q = b;
-    return p->x != q->x ? (p->x > q->x) - (p->x < q->x) : (p->who > q->who) - (p->who < q->who);
-}
-
-/* Midranks (1-based, ties share their mean) of s [n], which is sorted here; rank[who] is written. */
-static void midranks(scored *s, int64_t n, double *rank)
-{
-    qsort(s, (size_t)n, sizeof *s, by_score);
-    for (int64_t i = 0; i < n;) {
-        int64_t j = i;
-        while (j < n && s[j].x == s[i].x)
-            j++;
-        for (int64_t k = i; k < j; k++)
-            rank[s[k].who] = 0.5 * (double)(i + j + 1);
-        i = j;
-    }
-}
-
-/* Variance of (all - own) / n_other over a group: the placements of its members among the others. */
-static double placement_variance(const double *all, const double *own, int64_t n, int64_t n_other, double *mean)
+/* Of the mean of x [n]. */
+static double mean_variance(const double *x, int64_t n)
 {
     double sum = 0, square = 0;
     for (int64_t i = 0; i < n; i++)
-        sum += (all[i] - own[i]) / (double)n_other;
-    *mean = sum / (double)n;
-    for (int64_t i = 0; i < n; i++) {
-        const double d = (all[i] - own[i]) / (double)n_other - *mean;
-        square += d * d;
-    }
-    return square / (double)(n - 1);
+        sum += x[i];
+    for (int64_t i = 0; i < n; i++)
+        square += (x[i] - sum / (double)n) * (x[i] - sum / (double)n);
+    return square / (double)(n - 1) / (double)n;
 }
 
 sg_status sg_auc_delong(const double *member, int64_t n1, const double *other, int64_t n0, sg_arena *a, sg_auc *out,
@@ -191,30 +201,20 @@ sg_status sg_auc_delong(const double *member, int64_t n1, const double *other, i
                        (long long)n1, (long long)n0);
     const size_t mark = sg_arena_mark(a);
     const int64_t n = n1 + n0;
-    scored *s = SG_NEW_RAW(a, scored, n);
-    double *all = SG_NEW_RAW(a, double, n), *own = SG_NEW_RAW(a, double, n);
-    if (!s || !all || !own) {
-        sg_arena_rewind(a, mark);
-        return sg_arena_full(a, "ranks", err);
+    double *score = SG_NEW_RAW(a, double, n);
+    uint8_t *is = SG_NEW_RAW(a, uint8_t, n);
+    sg_roc r;
+    sg_status st = score && is ? SG_OK : sg_arena_full(a, "scores", err);
+    for (int64_t i = 0; !st && i < n; i++) {
+        score[i] = i < n1 ? member[i] : other[i - n1];
+        is[i] = i < n1;
     }
-    bool finite = true;
-    for (int64_t i = 0; i < n; i++) {
-        s[i] = (scored){i < n1 ? member[i] : other[i - n1], i};
-        finite = finite && !isnan(s[i].x);
-    }
-    if (finite) {
-        midranks(s, n, all);
-        for (int64_t i = 0; i < n1; i++)
-            s[i] = (scored){member[i], i};
-        midranks(s, n1, own);
-        for (int64_t i = 0; i < n0; i++)
-            s[i] = (scored){other[i], i};
-        midranks(s, n0, own + n1);
-        double below;
-        const double v1 = placement_variance(all, own, n1, n0, &out->auc);
-        const double v0 = placement_variance(all + n1, own + n1, n0, n1, &below);
-        out->se = sqrt(v1 / (double)n1 + v0 / (double)n0);
+    if (!st)
+        st = sg_roc_new(score, is, n, a, &r, err);
+    if (!st) {
+        out->auc = r.area;
+        out->se = sqrt(mean_variance(r.of_case, n1) + mean_variance(r.of_control, n0));
     }
     sg_arena_rewind(a, mark);
-    return finite ? SG_OK : sg_fail(err, SG_DEGENERATE, "a score is not a number");
+    return st;
 }

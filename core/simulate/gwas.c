@@ -33,3 +33,18 @@ sg_gwas_result sg_gwas_logistic(const int64_t count[2][3])
     }
     return none;
 }
+
+sg_gwas_result sg_gwas_join(const sg_gwas_result *x, int n)
+{
+    double weight = 0, sum = 0;
+    for (int i = 0; i < n; i++) {
+        if (isnan(x[i].p))
+            continue;
+        weight += 1 / (x[i].se * x[i].se);
+        sum += x[i].beta / (x[i].se * x[i].se);
+    }
+    if (!(weight > 0))
+        return (sg_gwas_result){NAN, NAN, NAN};
+    const double beta = sum / weight, se = sqrt(1 / weight);
+    return (sg_gwas_result){beta, se, erfc(fabs(beta / se) * M_SQRT1_2)};
+}

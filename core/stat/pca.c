@@ -12,7 +12,7 @@ enum {
     STEP_PEOPLE = 4,
     ITERATIONS = 300,
     SPARE = 8,
-    DIRECTIONS = 32,
+    DIRECTIONS = 64,
     RESAMPLES = 100
 };
 

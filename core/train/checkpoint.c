@@ -13,7 +13,7 @@
 #include <string.h>
 
 static const char magic[8] = {'S', 'G', 'T', 'R', 'A', 'I', 'N', '1'};
-enum { HEADER_MAX = 64 << 20, BUFFERS_MAX = 12 };
+enum { HEADER_MAX = 64 << 20, BUFFERS_MAX = 16 };
 
 static const char *const stage_word[] = {
     [SG_STAGE_VAE] = "vae", [SG_STAGE_DIFFUSION] = "diffusion", [SG_STAGE_CALIBRATE] = "calibrate"};
@@ -33,6 +33,13 @@ static int list_buffers(const sg_train_state *s, buffer list[BUFFERS_MAX])
         list[n++] = (buffer){"vae.w", v->w, v->n_float};
         list[n++] = (buffer){"vae.m", v->m, v->n_float};
         list[n++] = (buffer){"vae.v", v->v, v->n_float};
+        if (s->disc_vector) {
+            const sg_fit *d = &s->disc;
+            list[n++] = (buffer){"disc.w", d->w, d->n_float};
+            list[n++] = (buffer){"disc.m", d->m, d->n_float};
+            list[n++] = (buffer){"disc.v", d->v, d->n_float};
+            list[n++] = (buffer){"disc.vector", s->disc_vector, s->n_disc_vector};
+        }
         return n;
     }
     list[n++] = (buffer){"latent_mean", s->latent_mean, s->n_latent};
@@ -63,10 +70,11 @@ static json_t *header_json(const sg_train_options *o, const sg_digest *data, con
     const int n = list_buffers(s, list);
     for (int i = 0; i < n; i++)
         json_array_append_new(names, json_pack("{s:s, s:I}", "name", list[i].name, "n", (json_int_t)list[i].n));
-    return json_pack("{s:o, s:s, s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:O, s:o}", "options", sg_train_options_json(o),
-                     "data", hex, "stage", stage_word[s->stage], "epoch", (json_int_t)s->epoch, "batch",
-                     (json_int_t)s->batch, "vae_step", (json_int_t)s->vae.step, "unet_step", (json_int_t)s->unet.step,
-                     "sum", sum, "seconds", seconds, "curves", s->curves, "buffers", names);
+    return json_pack("{s:o, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:O, s:o}", "options",
+                     sg_train_options_json(o), "data", hex, "stage", stage_word[s->stage], "epoch",
+                     (json_int_t)s->epoch, "batch", (json_int_t)s->batch, "vae_step", (json_int_t)s->vae.step,
+                     "unet_step", (json_int_t)s->unet.step, "disc_step", (json_int_t)s->disc.step, "sum", sum,
+                     "seconds", seconds, "curves", s->curves, "buffers", names);
 }
 
 static sg_status checkpoint_path(const char *dir, char path[PATH_MAX], sg_err *err)
@@ -189,6 +197,7 @@ static sg_status read_numbers(const json_t *j, const char *path, sg_train_state 
     s->batch = json_integer_value(json_object_get(j, "batch"));
     s->vae.step = json_integer_value(json_object_get(j, "vae_step"));
     s->unet.step = json_integer_value(json_object_get(j, "unet_step"));
+    s->disc.step = json_integer_value(json_object_get(j, "disc_step"));
     if (id < 0 || json_array_size(sum) != SG_CREW_SUMS || json_array_size(seconds) != 3 || !json_is_object(curves) ||
         s->epoch < 0 || s->batch < 0 || s->vae.step < 0 || s->unet.step < 0)
         return sg_fail(err, SG_FORMAT, "%s has a header with missing members", path);

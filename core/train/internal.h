@@ -12,12 +12,13 @@
 
 #include "base/rng.h"
 #include "train/train.h"
+#include "vae/discriminator.h"
 
 #include <jansson.h>
 
 /* crew.c ------------------------------------------------------------------------------------------------------- */
 
-enum { SG_CREW_SUMS = 6, SG_CREW_LANES_MAX = 64 };
+enum { SG_CREW_SUMS = 8, SG_CREW_LANES_MAX = 64 };
 
 /* Works on people first..first+n-1 of the caller's list: adds to grad (NULL: none wanted) and to sum. a is scratch. */
 typedef sg_status sg_chunk_fn(void *ctx, int64_t first, int64_t n, sg_arena *a, float *grad, double *sum, sg_err *err);
@@ -72,6 +73,9 @@ typedef struct sg_train_state {
     double seconds[3]; /* per stage, over all resumed parts */
     json_t *curves;    /* {"vae":[...],"diffusion":[...]} */
     sg_fit vae, unet;
+    sg_fit disc; /* with the adversarial term: its weights, and the vectors of its power iteration */
+    float *disc_vector;
+    int64_t n_disc_vector;
     float *latent_mean, *latent_std;
     float *label_shift, *latent_mix; /* when latents are standardised jointly, else NULL */
     int64_t n_latent;                /* z T */
@@ -102,6 +106,8 @@ typedef struct sg_trainer {
     sg_train_plan plan;
     sg_train_state state;
     sg_vae *vae;
+    sg_disc *disc; /* NULL without the adversarial term */
+    bool adv_on;   /* the step at hand has it */
     sg_unet *unet;
     sg_schedule schedule;
     int64_t *train, *val;     /* person numbers [plan.n_train], [plan.n_val] */
@@ -116,6 +122,8 @@ typedef struct sg_trainer {
 /* The genotypes of n people as the VAE reads them: code [n, L], padding 0. */
 void sg_trainer_codes(const sg_trainer *t, const int64_t *person, int64_t n, int8_t *code);
 
+struct sg_stage_batch;
+
 /* One stage as the loop sees it. */
 typedef struct sg_stage {
     const char *name; /* of the progress bar and the curve */
@@ -126,11 +134,34 @@ typedef struct sg_stage {
     sg_fit *fit;
     sg_crew *crew;
     sg_status (*load)(sg_trainer *t, const float *w, sg_err *err);
-    sg_chunk_fn *chunk;                /* ctx is an sg_stage_batch */
-    double (*loss)(const double *sum); /* of the sums of a step */
+    sg_chunk_fn *chunk;                  /* ctx is an sg_stage_batch */
+    double (*loss)(const double *sum);   /* of the sums of a step */
+    double (*people)(const double *sum); /* that the sums of an epoch count; NULL: all members */
+    sg_crew *other;                      /* the adversary's, or NULL */
+    /* Whether this step is somebody else's, who then has taken it; NULL: never. */
+    sg_status (*turn)(sg_trainer *t, struct sg_stage *s, const struct sg_stage_batch *b, int64_t n_step, bool *taken,
+                      double *sum, sg_err *err);
+    /* Makes one gradient of what the chunks left; NULL: it is one. */
+    void (*combine)(const sg_trainer *t, float *grad);
     /* Adds this epoch's point to the curve; the network holds the EMA weights. */
     sg_status (*epoch_end)(sg_trainer *t, struct sg_stage *s, json_t *point, int64_t n_step, sg_err *err);
 } sg_stage;
+
+/* adversary.c: the discriminator's part in stage one. Places of its sums among SG_CREW_SUMS. */
+enum { SG_SUM_PEOPLE = 5, SG_SUM_G = 6, SG_SUM_D = 7 };
+sg_status sg_adversary_new(sg_trainer *t, sg_err *err) SG_MUST_USE;
+/* Scratch of one worker beyond the VAE's own. */
+size_t sg_adversary_bytes(const sg_trainer *t);
+/* sg_stage.turn and sg_stage.combine of stage one. */
+sg_status sg_adversary_turn(sg_trainer *t, struct sg_stage *s, const struct sg_stage_batch *b, int64_t n_step,
+                            bool *taken, double *sum, sg_err *err) SG_MUST_USE;
+void sg_adversary_combine(const sg_trainer *t, float *grad);
+/* Adds -mean D(fake) of a chunk to *g and its gradient, through decoder and encoder, to grad. */
+sg_status sg_adversary_chunk(const sg_trainer *t, int64_t n, int64_t batch, const int8_t *code, const float *eps,
+                             sg_arena *a, double *g, float *grad, sg_err *err) SG_MUST_USE;
+/* Genotypes and posterior noise of a chunk of stage one. */
+sg_status sg_vae_chunk_inputs(const struct sg_stage_batch *b, int64_t first, int64_t n, sg_arena *a, int8_t **code,
+                              float **eps, sg_err *err) SG_MUST_USE;
 
 typedef struct sg_stage_batch {
     sg_trainer *t;

@@ -44,6 +44,14 @@ static double kl_weight_at(const sg_trainer *t, int64_t step, int64_t n_step)
     return t->o->kl_weight * (at < rise ? at / rise : 1);
 }
 
+static sg_status count_step(sg_train_state *state, const double *sum)
+{
+    for (int i = 0; i < SG_CREW_SUMS; i++)
+        state->sum[i] += sum[i];
+    state->batch++;
+    return SG_OK;
+}
+
 static sg_status one_step(sg_trainer *t, sg_stage *s, const int64_t *list, int64_t n_step, sg_err *err)
 {
     sg_train_state *state = &t->state;
@@ -53,13 +61,21 @@ static sg_status one_step(sg_trainer *t, sg_stage *s, const int64_t *list, int64
                             .list = list + from,
                             .n = to - from,
                             .epoch = state->epoch,
-                            .kl_weight = kl_weight_at(t, s->fit->step, n_step)};
-    double sum[SG_CREW_SUMS];
+                            .kl_weight = kl_weight_at(t, state->epoch * n_step + b, n_step)};
+    double sum[SG_CREW_SUMS] = {0};
+    bool taken = false;
+    if (s->turn)
+        SG_TRY(s->turn(t, s, &batch, n_step, &taken, sum, err));
+    if (taken)
+        return count_step(state, sum);
     SG_TRY(sg_crew_go(s->crew, batch.n, s->chunk, &batch, true, sum, err));
     const double loss = s->loss(sum) / (double)batch.n;
     if (!isfinite(loss))
         return not_finite(t, s, "loss", loss, err);
-    const double lr = sg_learning_rate(s->lr, s->fit->step, s->warmup * (double)n_step, s->epochs * n_step, s->cosine);
+    if (s->combine)
+        s->combine(t, s->crew->grad[0]);
+    const double lr =
+        sg_learning_rate(s->lr, state->epoch * n_step + b, s->warmup * (double)n_step, s->epochs * n_step, s->cosine);
     const double norm =
         sg_fit_step(s->fit, t->run, &(sg_step_options){lr, s->weight_decay, s->clip, s->ema}, s->crew->grad[0]);
     if (!isfinite(norm))
@@ -69,10 +85,7 @@ static sg_status one_step(sg_trainer *t, sg_stage *s, const int64_t *list, int64
         return not_finite(t, s, "weights", NAN, err);
     if (st)
         return st;
-    for (int i = 0; i < SG_CREW_SUMS; i++)
-        state->sum[i] += sum[i];
-    state->batch++;
-    return SG_OK;
+    return count_step(state, sum);
 }
 
 /* Losses of this epoch with the weights as they were, then validation with the moving average. */
@@ -81,7 +94,8 @@ static sg_status end_epoch(sg_trainer *t, sg_stage *s, int64_t n_step, sg_err *e
     sg_train_state *state = &t->state;
     json_t *point = json_object();
     json_object_set_new(point, "epoch", json_integer((json_int_t)state->epoch + 1));
-    json_object_set_new(point, "loss", json_real(s->loss(state->sum) / (double)t->plan.n_train));
+    json_object_set_new(point, "loss",
+                        json_real(s->loss(state->sum) / (s->people ? s->people(state->sum) : (double)t->plan.n_train)));
     sg_status st = s->load(t, s->fit->ema, err);
     if (!st)
         st = s->epoch_end(t, s, point, n_step, err);

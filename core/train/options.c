@@ -165,7 +165,12 @@ sg_status sg_train_check(const sg_train_options *o, const sg_dataset *d, sg_trai
     if (d->panel.n_snp < 1)
         return sg_fail(err, SG_DEGENERATE, "the dataset has no SNP");
     SG_TRY(plan_networks(o, d, p, err));
-    p->solve = (sg_solve_options){.steps = (int)o->steps, .guidance = o->guidance, .guide_hi = INFINITY};
+    p->solve = (sg_solve_options){.steps = (int)o->steps,
+                                  .guidance = o->guidance,
+                                  .guide_lo = o->guide_lo,
+                                  .guide_hi = o->guide_hi > 0 ? o->guide_hi : INFINITY};
+    if (p->solve.guide_lo > p->solve.guide_hi)
+        return sg_fail(err, SG_LIMIT, "--guide-lo is %g, want at most --guide-hi, %g", o->guide_lo, o->guide_hi);
     SG_TRY(sg_objective_parse(o->objective, &p->solve.objective, err));
     SG_TRY(sg_solver_parse(o->sampler, &p->solve.solver, err));
     p->draw = !strcmp(o->decode, "sample");

@@ -64,7 +64,7 @@ static void set_real(json_t *o, const char *key, double x)
 
 /* Stage one ---------------------------------------------------------------------------------------------------- */
 
-enum { V_TOTAL, V_NLL, V_KL, V_CE, V_RIGHT };
+enum { V_TOTAL, V_NLL, V_KL, V_CE, V_RIGHT, V_PEOPLE = SG_SUM_PEOPLE };
 
 void sg_trainer_codes(const sg_trainer *t, const int64_t *person, int64_t n, int8_t *code)
 {
@@ -88,20 +88,29 @@ static sg_status codes_of(const sg_trainer *t, const int64_t *list, int64_t firs
     return SG_OK;
 }
 
+sg_status sg_vae_chunk_inputs(const sg_stage_batch *b, int64_t first, int64_t n, sg_arena *a, int8_t **code,
+                              float **eps, sg_err *err)
+{
+    const sg_trainer *t = b->t;
+    const int64_t D = latent_size(t);
+    SG_TRY(codes_of(t, b->list, first, n, a, code, err));
+    *eps = SG_NEW_RAW(a, float, n *D);
+    if (!*eps)
+        return sg_arena_full(a, "posterior noise", err);
+    for (int64_t i = 0; i < n; i++) {
+        sg_rng r = person_stream(t, SG_STAGE_VAE, person_of(t, b->list[first + i]), b->epoch);
+        sg_rng_fill_normal(&r, *eps + i * D, D);
+    }
+    return SG_OK;
+}
+
 static sg_status vae_chunk(void *ctx, int64_t first, int64_t n, sg_arena *a, float *grad, double *sum, sg_err *err)
 {
     const sg_stage_batch *b = ctx;
     const sg_trainer *t = b->t;
-    const int64_t D = latent_size(t);
     int8_t *code;
-    SG_TRY(codes_of(t, b->list, first, n, a, &code, err));
-    float *eps = SG_NEW_RAW(a, float, n *D);
-    if (!eps)
-        return sg_arena_full(a, "posterior noise", err);
-    for (int64_t i = 0; i < n; i++) {
-        sg_rng r = person_stream(t, SG_STAGE_VAE, person_of(t, b->list[first + i]), b->epoch);
-        sg_rng_fill_normal(&r, eps + i * D, D);
-    }
+    float *eps;
+    SG_TRY(sg_vae_chunk_inputs(b, first, n, a, &code, &eps, err));
     sg_vae_loss loss;
     SG_TRY(sg_vae_loss_grad(t->vae, n, b->n, code, eps, b->kl_weight, a, &loss, grad, err));
     sum[V_TOTAL] += loss.total;
@@ -109,7 +118,10 @@ static sg_status vae_chunk(void *ctx, int64_t first, int64_t n, sg_arena *a, flo
     sum[V_KL] += loss.kl;
     sum[V_CE] += loss.ce;
     sum[V_RIGHT] += (double)loss.n_right;
-    return SG_OK;
+    sum[V_PEOPLE] += (double)n;
+    return grad && t->adv_on
+               ? sg_adversary_chunk(t, n, b->n, code, eps, a, &sum[SG_SUM_G], grad + t->state.vae.n_float, err)
+               : SG_OK;
 }
 
 static double vae_loss(const double *sum)
@@ -117,11 +129,20 @@ static double vae_loss(const double *sum)
     return sum[V_TOTAL];
 }
 
+static double vae_people(const double *sum)
+{
+    return sum[V_PEOPLE];
+}
+
 static sg_status vae_epoch_end(sg_trainer *t, sg_stage *s, json_t *point, int64_t n_step, sg_err *err)
 {
     (void)n_step;
     const double *sum = t->state.sum;
-    const double N = (double)t->plan.n_train, M = N * (double)t->plan.vae.n_snp;
+    const double N = sum[V_PEOPLE], M = N * (double)t->plan.vae.n_snp, judged = (double)t->plan.n_train - N;
+    if (sum[SG_SUM_G] != 0)
+        set_real(point, "generator_loss", sum[SG_SUM_G] / N);
+    if (judged > 0)
+        set_real(point, "discriminator_loss", sum[SG_SUM_D] / judged);
     set_real(point, "kl", sum[V_KL] / N);
     set_real(point, "cross_entropy", sum[V_CE] / M);
     set_real(point, "accuracy", sum[V_RIGHT] / M);
@@ -145,8 +166,8 @@ static sg_status load_vae(sg_trainer *t, const float *w, sg_err *err)
 size_t sg_vae_chunk_bytes(const sg_trainer *t)
 {
     const int64_t n = t->o->chunk;
-    return sg_vae_train_bytes(t->vae, n) + (size_t)(n * (t->plan.vae.seq_len + 16 + 12 * latent_size(t))) +
-           ((size_t)1 << 16);
+    return sg_vae_train_bytes(t->vae, n) + sg_adversary_bytes(t) +
+           (size_t)(n * (t->plan.vae.seq_len + 16 + 12 * latent_size(t))) + ((size_t)1 << 16);
 }
 
 sg_stage sg_stage_vae(sg_trainer *t, sg_crew *crew)
@@ -166,6 +187,9 @@ sg_stage sg_stage_vae(sg_trainer *t, sg_crew *crew)
                       .load = load_vae,
                       .chunk = vae_chunk,
                       .loss = vae_loss,
+                      .people = vae_people,
+                      .turn = t->disc ? sg_adversary_turn : NULL,
+                      .combine = t->disc ? sg_adversary_combine : NULL,
                       .epoch_end = vae_epoch_end};
 }
 

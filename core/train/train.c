@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "nn/backend.h"
 #include "train/internal.h"
 
 #include <math.h>
@@ -31,6 +32,7 @@ static sg_status make_networks(sg_trainer *t, sg_err *err)
     sg_train_state *s = &t->state;
     SG_TRY(sg_fit_new(sg_vae_get_params(t->vae)->n_float, t->a, &s->vae, err));
     SG_TRY(sg_fit_new(sg_unet_get_params(t->unet)->n_float, t->a, &s->unet, err));
+    SG_TRY(sg_adversary_new(t, err));
     s->n_latent = t->plan.unet.z_channels * t->plan.unet.latent_len;
     s->latent_mean = SG_NEW(t->a, float, s->n_latent);
     s->latent_std = SG_NEW(t->a, float, s->n_latent);
@@ -58,6 +60,7 @@ static sg_status trainer_open(sg_trainer *t, const sg_dataset *d, const sg_train
 {
     *t = (sg_trainer){.d = d, .o = o, .run = run, .a = a};
     SG_TRY(sg_train_check(o, d, &t->plan, err));
+    SG_TRY(sg_backend_choose(o->backend, o->precision, err));
     sg_schedule_published(&t->schedule);
     SG_TRY(list_people(t, err));
     t->part_ns = t->saved_ns = sg_clock_mono_ns();
@@ -67,6 +70,7 @@ static sg_status trainer_open(sg_trainer *t, const sg_dataset *d, const sg_train
 static void trainer_close(sg_trainer *t)
 {
     sg_vae_free(t->vae);
+    sg_disc_free(t->disc);
     sg_unet_free(t->unet);
     json_decref(t->state.curves);
     json_decref(t->metrics);
@@ -128,6 +132,9 @@ static sg_status measure(sg_trainer *t, sg_train_estimate *e, sg_err *err)
     }
     const double per_n = (double)t->plan.n_train / (double)n;
     e->vae_s = vae_s * per_n * (double)t->plan.vae_epochs;
+    if (t->disc &&
+        t->plan.vae_steps >= o->adv_start) /* a step with the term costs two, the discriminator's own less than one */
+        e->vae_s *= 1 + 0.4 * (double)(t->plan.vae_steps - o->adv_start + 1) / (double)t->plan.vae_steps;
     e->diffusion_s = unet_s * per_n * (double)t->plan.epochs;
     /* A forward pass costs about a third of forward and backward. */
     const double people = o->calibrate ? (double)o->calibrate_people / (double)n : 0;
@@ -176,10 +183,19 @@ static sg_status run_stage(sg_trainer *t, sg_err *err)
     const bool first = t->state.stage == SG_STAGE_VAE;
     const size_t mark = sg_arena_mark(t->a);
     sg_crew crew;
-    SG_TRY(sg_crew_init(&crew, t->run, t->o->lanes, t->o->chunk, first ? t->state.vae.n_float : t->state.unet.n_float,
+    const int64_t vae_floats = (t->disc ? 2 : 1) * t->state.vae.n_float; /* with an adversary, two gradients */
+    SG_TRY(sg_crew_init(&crew, t->run, t->o->lanes, t->o->chunk, first ? vae_floats : t->state.unet.n_float,
                         first ? sg_vae_chunk_bytes(t) : sg_diffusion_chunk_bytes(t), t->a, err));
     sg_stage s = first ? sg_stage_vae(t, &crew) : sg_stage_diffusion(t, &crew);
-    const sg_status st = sg_stage_go(t, &s, err);
+    sg_crew other = {0};
+    sg_status st = SG_OK;
+    if (first && t->disc)
+        st = sg_crew_init(&other, t->run, t->o->lanes, t->o->chunk, t->state.disc.n_float, sg_vae_chunk_bytes(t), t->a,
+                          err);
+    s.other = &other;
+    if (!st)
+        st = sg_stage_go(t, &s, err);
+    sg_crew_clear(&other);
     sg_crew_clear(&crew);
     sg_arena_rewind(t->a, mark);
     return st;

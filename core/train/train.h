@@ -58,6 +58,9 @@ sg_status sg_preset_parse(const char *word, sg_preset *out, sg_err *err) SG_MUST
     I("vae-cosine", vae_cosine, 1, 1, 0, 0, 1, "1: learning rate of stage one falls to 0 as a cosine")                 \
     R("vae-clip", vae_clip, 0, 0, 0, 0, 1e9, "gradient norm limit of stage one; 0 none")                               \
     R("vae-ema", vae_ema, 0.99, 0.999, 0.9999, 0, 0.999999, "moving average of stage one's weights")                   \
+    I("adv-start", adv_start, 0, 0, 20001, 0, 1000000000,                                                              \
+      "step of stage one from which a discriminator takes part, every second step its own; 0 never")                   \
+    R("adv-weight", adv_weight, 0.5, 0.5, 0.5, 0, 1e3, "factor of the adversarial term's adaptive weight")             \
     I("unet-channels", unet_channels, 32, 64, 64, 32, 1024, "U-Net base channels")                                     \
     T("unet-mult", unet_mult, "1,2", "1,2", "1,2,4", "U-Net channel multipliers, halving in between")                  \
     I("unet-res", unet_res, 1, 2, 2, 1, 4, "residual blocks per U-Net level")                                          \
@@ -85,6 +88,11 @@ sg_status sg_preset_parse(const char *word, sg_preset *out, sg_err *err) SG_MUST
     I("calibrate", calibrate, 1, 1, 0, 0, 1, "1: per-SNP offsets give generated people the training frequencies")      \
     I("linkage", linkage, 1, 1, 0, 0, 1, "1: linked SNPs are decoded together, with the training pairs' frequencies")  \
     I("calibrate-people", calibrate_people, 3000, 8000, 8000, 16, 1000000, "people generated to fit the offsets")      \
+    R("guide-lo", guide_lo, 0, 0, 0, 0, 1e6, "guidance acts from this noise level, sigma, on")                         \
+    R("guide-hi", guide_hi, 0, 0, 0, 0, 1e6, "guidance acts up to this noise level, sigma; 0 no limit")                \
+    T("backend", backend, "auto", "auto", "auto", "auto, panels, onednn or openblas")                                  \
+    T("precision", precision, "float32", "float32", "float32",                                                         \
+      "products in float32 or bfloat16 (master weights, sums and statistics stay float32)")                            \
     I("chunk", chunk, 4, 16, 16, 1, 4096, "people per call of a network")                                              \
     I("lanes", lanes, 4, 4, 4, 1, 64, "gradient buffers: the most threads that help")
 

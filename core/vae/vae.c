@@ -249,7 +249,7 @@ sg_status sg_vae_encode(const sg_vae *v, int64_t B, const int8_t *geno, sg_arena
         sg_vae_from_rows(B, z, T, sg_run_value(&r, v->enc_out, 0), 2 * z, z, logvar);
     }
     sg_arena_rewind(a, mark);
-    return st;
+    return st ? st : sg_backend_status(err);
 }
 
 sg_status sg_vae_decode(const sg_vae *v, int64_t B, const float *z, sg_arena *a, float *logits, sg_err *err)
@@ -263,5 +263,5 @@ sg_status sg_vae_decode(const sg_vae *v, int64_t B, const float *z, sg_arena *a,
         memcpy(logits, sg_run_value(&r, v->dec_out, 0), (size_t)(B * v->cfg.seq_len * 3) * sizeof *logits);
     }
     sg_arena_rewind(a, mark);
-    return st;
+    return st ? st : sg_backend_status(err);
 }

@@ -70,4 +70,10 @@ typedef struct sg_vae_loss {
 sg_status sg_vae_loss_grad(const sg_vae *v, int64_t B, int64_t batch, const int8_t *geno, const float *eps,
                            double kl_weight, sg_arena *a, sg_vae_loss *loss, float *grad, sg_err *err) SG_MUST_USE;
 
+/* Another loss of the same reconstructions: forward as above, then fn sees the logits [B, L, 3] and overwrites dlogits (NULL
+ * when grad is NULL), which then goes back through decoder and encoder. grad [n_float] ACCUMULATED. */
+typedef sg_status sg_vae_logits_fn(void *ctx, const float *logits, float *dlogits, sg_err *err);
+sg_status sg_vae_logits_grad(const sg_vae *v, int64_t B, const int8_t *geno, const float *eps, sg_vae_logits_fn *fn,
+                             void *ctx, sg_arena *a, float *grad, sg_err *err) SG_MUST_USE;
+
 #endif

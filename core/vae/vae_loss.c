@@ -80,5 +80,32 @@ sg_status sg_vae_loss_grad(const sg_vae *v, int64_t B, int64_t batch, const int8
     if (!st)
         run_loss(v, B, batch, geno, eps, kl_weight, &e, &d, loss, grad);
     sg_arena_rewind(a, mark);
-    return st;
+    return st ? st : sg_backend_status(err);
+}
+
+sg_status sg_vae_logits_grad(const sg_vae *v, int64_t B, const int8_t *geno, const float *eps, sg_vae_logits_fn *fn,
+                             void *ctx, sg_arena *a, float *grad, sg_err *err)
+{
+    const size_t mark = sg_arena_mark(a);
+    const int64_t z = v->cfg.z_channels, T = sg_vae_latent_len(&v->cfg);
+    const bool train = grad != NULL;
+    sg_net_run e, d;
+    sg_status st = sg_net_begin(v->enc, train, B, a, &e, err);
+    if (!st)
+        st = sg_net_begin(v->dec, train, B, a, &d, err);
+    if (!st) {
+        sg_vae_one_hot(v, B, geno, sg_run_value(&e, v->enc_in, 0));
+        sg_net_forward(&e, 0, sg_net_n_op(v->enc), 0, B);
+        const float *enc = sg_run_value(&e, v->enc_out, 0);
+        (void)sample(B, z, T, enc, eps, sg_run_value(&d, v->dec_in, 0));
+        sg_net_forward(&d, 0, sg_net_n_op(v->dec), 0, B);
+        st = fn(ctx, sg_run_value(&d, v->dec_out, 0), train ? sg_run_grad(&d, v->dec_out, 0) : NULL, err);
+        if (!st && train) {
+            sg_net_backward(&d, grad);
+            sample_back(B, z, T, enc, eps, sg_run_grad(&d, v->dec_in, 0), 0, sg_run_grad(&e, v->enc_out, 0));
+            sg_net_backward(&e, grad);
+        }
+    }
+    sg_arena_rewind(a, mark);
+    return st ? st : sg_backend_status(err);
 }

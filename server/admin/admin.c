@@ -14,22 +14,30 @@ static const char usage[] =
     "  key revoke ID              at once and for good\n"
     "  db version                 schema of the database, and the newest this program knows\n"
     "  db migrate                 brings the schema up to date (starting the daemon does it too)\n"
+    "  db backup --to DIR         database, audit checkpoint, signing key and releases into an empty folder; the "
+    "daemon may run\n"
+    "  db restore --from DIR      from such a folder into an empty data folder; looked over before it counts\n"
     "  audit export               every audit row as one JSON line, oldest first\n"
-    "  audit verify               recomputes the chain; exit 1 and the first bad row when it is broken\n"
+    "  audit verify [--checkpoint FILE]  recomputes the whole log; exit 1 and the first bad entry when it is broken.\n"
+    "                             FILE: a checkpoint kept elsewhere, which the log must still begin with\n"
+    "  audit checkpoint           a signed checkpoint of the log as it is now; keep copies elsewhere\n"
+    "  audit erase --owner NAME   forgets who NAME was in every entry; hashes and proofs stay valid\n"
     "  --json prints answers as JSON\n";
 
 typedef struct arguments {
     char command[64];
-    const char *config, *owner, *scope, *expires, *id;
+    const char *config, *owner, *scope, *expires, *checkpoint, *to, *from, *id;
     bool json, help;
 } arguments;
 
 static bool read_arguments(int argc, char **argv, arguments *a)
 {
-    *a = (arguments){.owner = "", .scope = "", .expires = "", .id = ""};
+    *a = (arguments){.owner = "", .scope = "", .expires = "", .checkpoint = "", .to = "", .from = "", .id = ""};
     struct {
         const char *name, **to;
-    } option[] = {{"--config", &a->config}, {"--owner", &a->owner}, {"--scope", &a->scope}, {"--expires", &a->expires}};
+    } option[] = {{"--config", &a->config},   {"--owner", &a->owner},           {"--scope", &a->scope},
+                  {"--expires", &a->expires}, {"--checkpoint", &a->checkpoint}, {"--to", &a->to},
+                  {"--from", &a->from}};
     int words = 0;
     for (int i = 0; i < argc; i++) {
         bool taken = !strcmp(argv[i], "--json") || !strcmp(argv[i], "--help");
@@ -60,6 +68,21 @@ static bool read_arguments(int argc, char **argv, arguments *a)
     return a->help || (words >= 2 && a->config);
 }
 
+/* Only the audit commands ask for the signing key, which the first start of the daemon makes. */
+static sg_status run_here(const sg_config *c, sg_store *store, const json_t *request, json_t **answer, sg_err *err)
+{
+    char path[SG_CONFIG_PATH];
+    sg_signer *key = NULL;
+    sg_config_signing_key(c, path);
+    const sg_status st = sg_signer_load(path, &key, err);
+    if (st && st != SG_NOT_FOUND)
+        return st;
+    const sg_audit_seal seal = {key, c->audit_origin};
+    *answer = sg_admin_run(c, store, key ? &seal : NULL, request);
+    sg_signer_free(key);
+    return SG_OK;
+}
+
 /* Through the daemon when one runs, else with the database opened here. */
 static sg_status ask(const sg_config *c, const json_t *request, json_t **answer, sg_err *err)
 {
@@ -74,7 +97,7 @@ static sg_status ask(const sg_config *c, const json_t *request, json_t **answer,
         return st;
     st = sg_store_open(c->data_dir, &store, err);
     if (!st) {
-        *answer = sg_admin_run(c, store, request);
+        st = run_here(c, store, request, answer, err);
         sg_store_close(store);
     }
     (void)close(lock);
@@ -113,7 +136,11 @@ static void print(const arguments *a, const json_t *answer)
     } else if (!strncmp(a->command, "db", 2)) {
         (void)printf("schema version %lld\n", (long long)json_integer_value(json_object_get(answer, "version")));
     } else if (!strcmp(a->command, "audit verify")) {
-        (void)printf("audit: %lld rows, the chain is whole\n", (long long)json_integer_value(rows));
+        (void)printf("audit: %lld entries, the log is whole\n", (long long)json_integer_value(rows));
+    } else if (!strcmp(a->command, "audit checkpoint")) {
+        (void)fputs(json_string_value(json_object_get(answer, "checkpoint")), stdout);
+    } else if (!strcmp(a->command, "audit erase")) {
+        (void)printf("erased in %lld entries\n", (long long)json_integer_value(rows));
     } else {
         (void)puts("ok");
     }
@@ -166,6 +193,14 @@ static sg_status run(const arguments *a, sg_err *err)
     if (!strcmp(a->command, "audit export"))
         return export_all(&c, err);
     json_t *answer = NULL;
+    if (!strcmp(a->command, "db backup"))
+        return sg_admin_backup(&c, ask, a->to, err);
+    if (!strcmp(a->command, "db restore")) {
+        int64_t entries = 0;
+        SG_TRY(sg_admin_restore(&c, a->from, &entries, err));
+        (void)printf("restored; the audit log is whole with %lld entries\n", (long long)entries);
+        return SG_OK;
+    }
     if (!strcmp(a->command, "db version")) {
         int version;
         SG_TRY(db_version(&c, &version, err));
@@ -174,9 +209,16 @@ static sg_status run(const arguments *a, sg_err *err)
         json_decref(answer);
         return SG_OK;
     }
-    json_t *q = json_pack("{s:s,s:s,s:s,s:s,s:s}", "command", a->command, "owner", a->owner, "scope", a->scope,
-                          "expires", a->expires, "id", a->id);
-    sg_status st = ask(&c, q, &answer, err);
+    sg_buf note = {0};
+    sg_status st = *a->checkpoint ? sg_file_read(a->checkpoint, SG_NOTE_MAX, &note, err) : SG_OK;
+    json_t *q =
+        json_pack("{s:s,s:s,s:s,s:s,s:s,s:s%}", "command", a->command, "owner", a->owner, "scope", a->scope, "expires",
+                  a->expires, "id", a->id, "checkpoint", note.data ? (const char *)note.data : "", note.n);
+    sg_buf_clear(&note);
+    if (!st && !q)
+        st = sg_fail(err, SG_FORMAT, "%s: not UTF-8", a->checkpoint);
+    if (!st)
+        st = ask(&c, q, &answer, err);
     json_decref(q);
     const char *wrong = json_string_value(json_object_get(answer, "error"));
     if (!st && wrong)

@@ -1,7 +1,7 @@
 /* admin.h - `snpgend admin ...`: keys, database, audit, from the machine itself.
  *
  * Shape:   one request object {"command":"key create",...} and one answer object. While the daemon runs it alone holds
- * the database, so requests reach it over <data.dir>/control.sock (0600, same user only, one JSON line each way);
+ *          the database, so requests reach it over <data.dir>/control.sock (0600, same user only, one JSON line each way);
  *          otherwise the command opens the database itself, under the same lock file a daemon would take.
  * Units:   -
  * Owner:   -
@@ -11,6 +11,7 @@
 #ifndef SG_SERVER_ADMIN_ADMIN_H
 #define SG_SERVER_ADMIN_ADMIN_H
 
+#include "audit/audit.h"
 #include "config/config.h"
 #include "store/store.h"
 
@@ -23,7 +24,8 @@ sg_status sg_admin_lock(const char *data_dir, int *fd, sg_err *err) SG_MUST_USE;
 typedef struct sg_control sg_control;
 
 /* Serves requests until closed. IO. */
-sg_status sg_control_open(const sg_config *config, sg_store *store, sg_control **out, sg_err *err) SG_MUST_USE;
+sg_status sg_control_open(const sg_config *config, sg_store *store, const sg_audit_seal *seal, sg_control **out,
+                          sg_err *err) SG_MUST_USE;
 void sg_control_close(sg_control *c); /* accepts NULL */
 
 #endif

@@ -20,6 +20,7 @@
 struct sg_control {
     const sg_config *config;
     sg_store *store;
+    const sg_audit_seal *seal;
     int fd, stop;
     char path[SG_CONFIG_TEXT + 16];
     pthread_t thread;
@@ -142,7 +143,7 @@ static void serve_one(sg_control *c, int fd)
     }
     sg_status st = receive_line(fd, &request, &err);
     if (!st) {
-        json_t *answer = sg_admin_run(c->config, c->store, request);
+        json_t *answer = sg_admin_run(c->config, c->store, c->seal, request);
         st = send_line(fd, answer, &err);
         json_decref(answer);
     }
@@ -167,7 +168,8 @@ static void *serve(void *ctx)
     return NULL;
 }
 
-sg_status sg_control_open(const sg_config *config, sg_store *store, sg_control **out, sg_err *err)
+sg_status sg_control_open(const sg_config *config, sg_store *store, const sg_audit_seal *seal, sg_control **out,
+                          sg_err *err)
 {
     struct sockaddr_un a;
     int dir;
@@ -180,6 +182,7 @@ sg_status sg_control_open(const sg_config *config, sg_store *store, sg_control *
     }
     c->config = config;
     c->store = store;
+    c->seal = seal;
     (void)snprintf(c->path, sizeof c->path, "%s/control.sock", config->data_dir);
     (void)unlink(c->path); /* left by a crash: the lock says that nobody lives here but we */
     c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);

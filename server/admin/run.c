@@ -86,12 +86,13 @@ static sg_status add_row(void *ctx, const sg_audit_row *r, sg_err *err)
 {
     char hex[SG_DIGEST_HEX], t[SG_TIME_BYTES];
     (void)err;
-    sg_hex(r->hash.b, sizeof r->hash.b, hex);
+    sg_hex(r->leaf.b, sizeof r->leaf.b, hex);
     sg_clock_rfc3339(r->at_ms, t);
     (void)json_array_append_new(ctx,
-                                json_pack("{s:I,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s}", "seq", (json_int_t)r->seq, "time", t,
-                                          "actor", r->actor, "action", r->action, "subject", r->subject, "outcome",
-                                          r->outcome, "request_id", r->request_id, "detail", r->detail, "hash", hex));
+                                json_pack("{s:I,s:s,s:s,s:s,s:b,s:s,s:s,s:s,s:s,s:s,s:s}", "seq", (json_int_t)r->seq,
+                                          "time", t, "actor", r->actor, "origin", r->origin, "erased", (int)r->erased,
+                                          "action", r->action, "subject", r->subject, "outcome", r->outcome,
+                                          "request_id", r->request_id, "detail", r->detail, "hash", hex));
     return SG_OK;
 }
 
@@ -103,17 +104,53 @@ static sg_status audit_export(sg_store *s, const json_t *q, json_t *out, sg_err 
     return sg_store_audit_each(s, json_integer_value(json_object_get(q, "after")), 1000, add_row, rows, err);
 }
 
-static sg_status audit_verify(const sg_config *c, sg_store *s, json_t *out, sg_err *err)
+static sg_status need_seal(const sg_audit_seal *seal, sg_err *err)
 {
-    char head[SG_CONFIG_TEXT + 16];
+    return seal ? SG_OK
+                : sg_fail(err, SG_NOT_FOUND, "there is no signing key yet: the first start of snpgend makes it");
+}
+
+/* The log against the checkpoint in the data folder, and against one that somebody kept elsewhere. */
+static sg_status audit_verify(const sg_config *c, sg_store *s, const sg_audit_seal *seal, const json_t *q, json_t *out,
+                              sg_err *err)
+{
+    char path[SG_CONFIG_PATH];
     int64_t n;
-    (void)snprintf(head, sizeof head, "%s/audit.head", c->data_dir);
-    SG_TRY(sg_audit_verify(s, head, &n, err));
+    SG_TRY(need_seal(seal, err));
+    (void)snprintf(path, sizeof path, "%s/audit.checkpoint", c->data_dir);
+    SG_TRY(sg_audit_verify(s, path, seal->key, &n, err));
+    const char *kept = text(q, "checkpoint");
+    sg_checkpoint old;
+    if (*kept) {
+        SG_TRY(sg_checkpoint_open(kept, strlen(kept), seal->key, &old, err));
+        SG_TRY(sg_audit_extends(s, &old, err));
+    }
     (void)json_object_set_new(out, "rows", json_integer(n));
     return SG_OK;
 }
 
-static sg_status run(const sg_config *c, sg_store *s, const json_t *q, json_t *out, sg_err *err)
+static sg_status audit_checkpoint(sg_store *s, const sg_audit_seal *seal, json_t *out, sg_err *err)
+{
+    sg_buf b;
+    SG_TRY(need_seal(seal, err));
+    sg_buf_init(&b, SG_NOTE_MAX);
+    const sg_status st = sg_audit_checkpoint(s, seal, &b, err);
+    if (!st)
+        (void)json_object_set_new(out, "checkpoint", json_string((const char *)b.data));
+    sg_buf_clear(&b);
+    return st;
+}
+
+static sg_status audit_erase(sg_store *s, const json_t *q, json_t *out, sg_err *err)
+{
+    int64_t n;
+    SG_TRY(sg_audit_erase(s, text(q, "owner"), "admin", &n, err));
+    (void)json_object_set_new(out, "rows", json_integer(n));
+    return SG_OK;
+}
+
+static sg_status run(const sg_config *c, sg_store *s, const sg_audit_seal *seal, const json_t *q, json_t *out,
+                     sg_err *err)
 {
     const char *command = text(q, "command");
     if (!strcmp(command, "key create"))
@@ -125,7 +162,13 @@ static sg_status run(const sg_config *c, sg_store *s, const json_t *q, json_t *o
     if (!strcmp(command, "audit export"))
         return audit_export(s, q, out, err);
     if (!strcmp(command, "audit verify"))
-        return audit_verify(c, s, out, err);
+        return audit_verify(c, s, seal, q, out, err);
+    if (!strcmp(command, "audit checkpoint"))
+        return audit_checkpoint(s, seal, out, err);
+    if (!strcmp(command, "audit erase"))
+        return audit_erase(s, q, out, err);
+    if (!strcmp(command, "db backup"))
+        return sg_admin_backup_here(c, s, err);
     if (!strcmp(command, "db version") || !strcmp(command, "db migrate")) {
         (void)json_object_set_new(out, "version", json_integer(sg_store_newest()));
         return SG_OK;
@@ -133,11 +176,11 @@ static sg_status run(const sg_config *c, sg_store *s, const json_t *q, json_t *o
     return sg_fail(err, SG_FORMAT, "\"%.40s\" is no admin command", command);
 }
 
-json_t *sg_admin_run(const sg_config *config, sg_store *store, const json_t *request)
+json_t *sg_admin_run(const sg_config *config, sg_store *store, const sg_audit_seal *seal, const json_t *request)
 {
     sg_err err = {0};
     json_t *out = json_object();
-    if (run(config, store, request, out, &err)) {
+    if (run(config, store, seal, request, out, &err)) {
         json_decref(out);
         out = json_pack("{s:s}", "error", err.msg);
     }

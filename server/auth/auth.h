@@ -35,11 +35,15 @@ typedef enum sg_scope {
 
 #define SG_SCOPE_DEFAULT (SG_SCOPE_JOBS_CREATE | SG_SCOPE_JOBS_READ | SG_SCOPE_MODELS_READ)
 
+/* How the ids of rows begin that stand for the tokens of an owner (tokens.h); those of keys are 12 hex digits. */
+#define SG_TOKEN_ID "jwt-"
+
 enum { SG_API_KEY_TEXT = 4 + 12 + 1 + 64 + 1, SG_SCOPES_TEXT = 128 };
 
 typedef struct sg_caller {
     char key_id[SG_ID_TEXT], owner[SG_OWNER_TEXT];
     unsigned scopes;
+    int64_t until_ms; /* a token's end; 0 for keys, whose rows say it */
 } sg_caller;
 
 /* "jobs:create jobs:read" (blanks or commas) to bits and back. FORMAT names the unknown word. */
@@ -53,8 +57,34 @@ bool sg_auth_may(const sg_caller *c, sg_scope scope);
 sg_status sg_auth_key_new(sg_store *s, const char *owner, unsigned scopes, int64_t expires_ms, const char *actor,
                           char key[SG_API_KEY_TEXT], sg_key_row *row, sg_err *err) SG_MUST_USE;
 
+/* What a new key is to be; zeros and "" are the defaults. */
+typedef struct sg_key_wish {
+    const char *owner, *name;
+    unsigned scopes;
+    int64_t expires_ms, jobs_max, people_day;
+    int priority, n_model;
+    struct {
+        char model[SG_CODE_TEXT];
+        int64_t people_day;
+    } model[16];
+} sg_key_wish;
+
+/* The same with everything that a key can have. */
+sg_status sg_auth_key_make(sg_store *s, const sg_key_wish *w, const char *actor, const char *request_id,
+                           char key[SG_API_KEY_TEXT], sg_key_row *row, sg_err *err) SG_MUST_USE;
+
+/* A successor with the same owner, scopes and limits; the old key works for overlap_ms more, then expires. NOT_FOUND;
+ * STATE: it is revoked or expired. */
+sg_status sg_auth_key_rotate(sg_store *s, const char *id, int64_t overlap_ms, const char *actor, const char *request_id,
+                             char key[SG_API_KEY_TEXT], sg_key_row *row, sg_err *err) SG_MUST_USE;
+
+/* Of a caller that was let in earlier: nothing was revoked and nothing expired since. */
+bool sg_auth_still(sg_store *s, const sg_caller *c);
+
 /* NOT_FOUND: no such id. */
 sg_status sg_auth_key_revoke(sg_store *s, const char *id, const char *actor, sg_err *err) SG_MUST_USE;
+sg_status sg_auth_key_revoke_for(sg_store *s, const char *id, const char *actor, const char *request_id,
+                                 sg_err *err) SG_MUST_USE;
 
 /* Who holds this key. PRIVACY for anything that is not a valid, unexpired, unrevoked key, in the same words and after
  * the same work whatever was wrong; IO/INTERNAL from the store. */

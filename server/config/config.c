@@ -1,7 +1,7 @@
 /* config.c - see config.h. One walk over the file, one table, one message per mistake. */
 #include "config/config.h"
-#include "config/toml_shim.h"
 #include "log/log.h"
+#include "toml/toml.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -94,17 +94,18 @@ static sg_status read_value(reader *r, const key_row *k, sg_toml_kind kind, cons
     return SG_OK;
 }
 
-static int on_value(void *ctx, const char *key, sg_toml_kind kind, const char *text, int64_t number, int line)
+static int on_value(void *ctx, const sg_toml_value *v)
 {
     reader *r = ctx;
+    const char *key = v->key;
     if (!strncmp(key, "model[", 6) || !strncmp(key, "model.", 6) || !strcmp(key, "model"))
-        return (int)read_model(r, key, kind, text, line);
+        return (int)read_model(r, key, v->kind, v->text, v->line);
     const char *dot = strchr(key, '.');
     for (int i = 0; dot && i < N_ROW; i++)
         if (strlen(row[i].section) == (size_t)(dot - key) && !strncmp(row[i].section, key, (size_t)(dot - key)) &&
             !strcmp(row[i].key, dot + 1))
-            return (int)read_value(r, &row[i], kind, text, number, line);
-    return (int)sg_fail(r->err, SG_FORMAT, "%s line %d: unknown key \"%.60s\"", r->name, line, key);
+            return (int)read_value(r, &row[i], v->kind, v->text, v->number, v->line);
+    return (int)sg_fail(r->err, SG_FORMAT, "%s line %d: unknown key \"%.60s\"", r->name, v->line, key);
 }
 
 /* What no single value shows. */
@@ -126,33 +127,12 @@ static sg_status check_whole(const char *name, const sg_config *c, sg_err *err)
     return SG_OK;
 }
 
-/* toml++ 3.3.0 has undefined behaviour on some non-ASCII blanks between values (tests/fuzz/corpus/config): nothing outside
- * ASCII reaches it. */
-static sg_status refuse_bytes(const char *name, const char *toml, size_t n, sg_err *err)
-{
-    int line = 1;
-    for (size_t i = 0; i < n; i++) {
-        const unsigned char c = (unsigned char)toml[i];
-        if (c == '\n')
-            line++;
-        else if (c >= 0x7f || (c < 0x20 && c != '\t' && c != '\r'))
-            return sg_fail(err, SG_FORMAT, "%s line %d: byte 0x%02x; write ASCII, and other letters as \\u00e9", name,
-                           line, c);
-    }
-    return SG_OK;
-}
-
 sg_status sg_config_parse(const char *name, const char *toml, size_t n, sg_config *out, sg_err *err)
 {
     *out = sg_config_default();
-    SG_TRY(refuse_bytes(name, toml, n, err));
     reader r = {name, out, err};
-    char words[256] = "";
-    int line = 0;
-    const int got = sg_toml_walk(toml, n, on_value, &r, words, sizeof words, &line);
-    if (got < 0)
-        return sg_fail(err, SG_FORMAT, "%s line %d: not TOML: %s", name, line, words);
-    return got ? (sg_status)got : check_whole(name, out, err);
+    SG_TRY(sg_toml_read(name, toml, n, on_value, &r, err));
+    return check_whole(name, out, err);
 }
 
 sg_status sg_config_load(const char *path, sg_config *out, sg_err *err)
@@ -196,4 +176,36 @@ sg_status sg_config_example(sg_buf *b, sg_err *err)
                          "\n# One table per model bundle, at most %d. id is the name in URLs; left out, it is the "
                          "bundle's own.\n# [[model]]\n# id = \"t2d\"\n# path = \"/srv/snpgen/models/t2d\"\n",
                          SG_CONFIG_MODELS);
+}
+
+void sg_config_signing_key(const sg_config *c, char out[SG_CONFIG_PATH])
+{
+    if (*c->signing_key)
+        (void)snprintf(out, SG_CONFIG_PATH, "%s", c->signing_key);
+    else
+        (void)snprintf(out, SG_CONFIG_PATH, "%s/signing.key", c->data_dir);
+}
+
+static bool same(const sg_config *a, const sg_config *b, const key_row *k)
+{
+    const char *x = (const char *)a + k->offset, *y = (const char *)b + k->offset;
+    return k->kind == SG_TOML_INT    ? !memcmp(x, y, sizeof(int64_t))
+           : k->kind == SG_TOML_FLAG ? *(const bool *)x == *(const bool *)y
+                                     : !strcmp(x, y);
+}
+
+sg_status sg_config_changes(const sg_config *a, const sg_config *b, sg_buf *names, sg_err *err)
+{
+    for (int i = 0; i < N_ROW; i++)
+        if (!same(a, b, &row[i]))
+            SG_TRY(sg_buf_printf(names, err, "%s%s.%s", names->n ? ", " : "", row[i].section, row[i].key));
+    return SG_OK;
+}
+
+bool sg_config_same_models(const sg_config *a, const sg_config *b)
+{
+    bool yes = a->n_model == b->n_model;
+    for (int i = 0; yes && i < a->n_model; i++)
+        yes = !strcmp(a->model[i].id, b->model[i].id) && !strcmp(a->model[i].path, b->model[i].path);
+    return yes;
 }

@@ -75,6 +75,7 @@ void sg_answer_problem(sg_answer *a, const sg_request *q, int status, const char
     if (a->fd >= 0)
         (void)close(a->fd);
     a->fd = -1;
+    a->put_off_ms = 0;
     a->status = status;
     a->etag[0] = '\0';
     a->has_repr = false;

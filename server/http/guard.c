@@ -125,7 +125,12 @@ const sg_route *sg_http_find(exchange *x, const char *method)
         sg_answer_problem(&x->a, &x->q, 404, NULL, "there is nothing at this path");
         return NULL;
     }
+    if (!strcmp(method, "OPTIONS")) {
+        x->a.status = 204;
+        sg_answer_header(&x->a, "Allow", "%s, OPTIONS", allow);
+        return NULL;
+    }
     sg_answer_problem(&x->a, &x->q, 405, NULL, "%.20s is not allowed here", method);
-    sg_answer_header(&x->a, "Allow", "%s", allow);
+    sg_answer_header(&x->a, "Allow", "%s, OPTIONS", allow);
     return NULL;
 }

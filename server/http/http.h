@@ -16,7 +16,14 @@
 #include "base/file.h"
 #include "crypto/crypto.h"
 
-enum { SG_HTTP_PATH = 512, SG_HTTP_ID = 20, SG_HTTP_METHODS = 8, SG_HTTP_QUERY = 16, SG_HTTP_HEADERS = 12 };
+enum {
+    SG_HTTP_PATH = 512,
+    SG_HTTP_ID = 20,
+    SG_HTTP_METHODS = 8,
+    SG_HTTP_QUERY = 16,
+    SG_HTTP_HEADERS = 12,
+    SG_HTTP_VALUE = 640 /* of a header in an answer */
+};
 
 typedef struct sg_http_pair {
     char name[64];
@@ -32,6 +39,9 @@ typedef struct sg_request {
     size_t n_body;
     char id[SG_HTTP_ID]; /* of this request, in the log and in X-Request-Id */
     char peer[64];
+    int turn;         /* how often this handler was called for this request before; see put_off_ms */
+    bool last;        /* there will be no further turn: answer now */
+    char note[64];    /* what the handler wrote into a->note in the turn before */
     void *connection; /* private */
 } sg_request;
 
@@ -41,6 +51,10 @@ const char *sg_request_header(const sg_request *q, const char *name);
 const char *sg_request_query(const sg_request *q, const char *name);
 /* Whether Accept (absent: everything) allows "type/subtype". */
 bool sg_request_accepts(const sg_request *q, const char *type);
+
+/* What is to be sent of a stream now, appended to out; nothing: the stream sleeps until it is woken or `beat_ms` is over.
+ * last: the service stops or the stream is as old as it may get; say goodbye. false: the stream ends after these bytes. */
+typedef bool sg_stream_fn(void *ctx, bool last, sg_buf *out);
 
 typedef struct sg_answer {
     int status;
@@ -54,9 +68,21 @@ typedef struct sg_answer {
     int n_header;
     struct {
         const char *name; /* constant */
-        char value[256];
+        char value[SG_HTTP_VALUE];
     } header[SG_HTTP_HEADERS];
     char who[80]; /* key id for the access log */
+
+    /* > 0: no answer yet. The handler is called again (q->turn counts) when sg_http_wake names the topic, or when this
+     * time is over, counted from its first call; then q->last is true. */
+    int64_t put_off_ms;
+    char note[64];  /* for the next turn */
+    uint64_t topic; /* what an answer that is put off, or a stream, waits for; 0: only for time */
+
+    /* Instead of a body: a stream. `ctx` is the handler's, given to stream_end once when it is over, however. */
+    sg_stream_fn *stream;
+    void (*stream_end)(void *ctx);
+    void *stream_ctx;
+    int64_t beat_ms; /* a sleeping stream is asked at least this often */
 } sg_answer;
 
 void sg_answer_header(sg_answer *a, const char *name, const char *fmt, ...) SG_PRINTF(3, 4);
@@ -85,6 +111,7 @@ void sg_request_segment(const sg_request *q, const char *pattern, int n, char *o
 
 typedef struct sg_http_access {
     const char *request_id, *method, *path, *peer, *who;
+    const char *pattern; /* of the operation; NULL: none was reached */
     int status;
     int64_t bytes;
     double ms;
@@ -92,9 +119,10 @@ typedef struct sg_http_access {
 
 typedef struct sg_http_options {
     const char *listen;
+    int listen_fd; /* -1, or a listening socket that somebody else opened: listen and port are not looked at then */
     int64_t port, threads, connections_max, per_address_max, idle_s, request_s, response_s, url_max, header_max,
-        body_max;
-    const sg_route *route; /* ended by a NULL method */
+        body_max, stream_s; /* stream_s: the most a stream lasts */
+    const sg_route *route;  /* ended by a NULL method */
     void *ctx;
     void (*access)(void *ctx, const sg_http_access *x);
 } sg_http_options;
@@ -104,7 +132,14 @@ typedef struct sg_http sg_http;
 /* Binds and serves. IO: the address cannot be bound (says why). */
 sg_status sg_http_open(const sg_http_options *o, sg_http **out, sg_err *err) SG_MUST_USE;
 int sg_http_port(const sg_http *h);
-/* Answers new requests with 503, lets those in flight finish for at most `grace_s`, then closes. Accepts NULL. */
+/* The same text gives the same topic, never 0. */
+uint64_t sg_http_topic(const char *kind, const char *name);
+/* Whoever waits for one of these topics is asked again. Safe from any thread; cheap when nobody waits. */
+void sg_http_wake(sg_http *h, const uint64_t *topic, int n);
+/* How many answers and streams wait now. */
+int sg_http_waiting(sg_http *h);
+
+/* Wakes everybody who waits, answers new requests with 503, lets those in flight finish for at most `grace_s`, then closes. Accepts NULL. */
 void sg_http_close(sg_http *h, int64_t grace_s);
 
 /* ---- for guard.c, range.c and their tests and fuzzers ---- */
@@ -124,6 +159,8 @@ bool sg_http_etag_in(const char *list, const char *etag);
 bool sg_http_accepts(const char *accept, const char *type);
 /* Standard base64, terminated; out has 4 * ((n + 2) / 3) + 1 bytes. */
 void sg_http_base64(const uint8_t *b, size_t n, char *out);
+/* The seconds of Prefer: wait=N (RFC 7240), -1 when it asks for no wait. */
+int64_t sg_http_prefer_wait(const char *prefer);
 /* "Bearer xyz" -> xyz, NULL when it is anything else. */
 const char *sg_http_bearer(const char *authorization);
 

@@ -12,6 +12,8 @@
  * now and then buys nobody time. */
 typedef enum phase { PHASE_IDLE, PHASE_RECEIVING, PHASE_ANSWERING } phase;
 
+enum { WOKEN = 256 };
+
 typedef struct conn {
     int fd;
     atomic_int phase;
@@ -19,16 +21,34 @@ typedef struct conn {
     struct conn *next, *before;
 } conn;
 
+/* Who sleeps: an exchange whose answer is put off, or whose stream has nothing to say. On the list while its connection
+ * is suspended; whoever takes it off the list resumes the connection, once. */
+typedef struct sleeper {
+    struct MHD_Connection *connection;
+    bool asleep;
+    uint64_t topic;
+    int64_t due_ns;
+    struct sleeper *next, *before;
+} sleeper;
+
 /* One request and its answer, from the request line to the last byte out. */
 typedef struct exchange {
     sg_http *http;
     conn *conn;
     char *target; /* as it came, at most url_max + 1 bytes of it */
     int64_t started_ns;
-    bool guarded, drain; /* drain: the body is too large, swallow it and then say so */
+    const sg_route *route; /* whose handler ran; NULL: refused before */
+    bool guarded, drain;   /* drain: the body is too large, swallow it and then say so */
     sg_buf body;
     sg_request q;
     sg_answer a;
+    sleeper sleep;
+    int64_t put_off_until_ns; /* 0: not put off yet */
+    int64_t wake_seen;        /* wake-ups before the handler last looked */
+    sg_buf piece;             /* of a stream: what it said and was not sent yet */
+    size_t piece_sent;
+    int64_t stream_due_ns; /* then it ends */
+    bool stream_over;
     int status; /* what was sent */
     int64_t sent;
 } exchange;
@@ -46,6 +66,12 @@ struct sg_http {
     pthread_cond_t wake;
     conn *conns;
     bool stop_reaper;
+
+    pthread_mutex_t sleep_lock; /* guards from here on */
+    sleeper *sleepers;
+    int n_sleeper;
+    int64_t n_wake; /* wake-ups so far; the newest topics are kept, so that none is lost between look and sleep */
+    uint64_t woken[WOKEN];
 };
 
 /* First look at the headers. Returns 0 to go on; otherwise an answer stands in x->a. *close: the connection cannot be
@@ -55,5 +81,17 @@ int sg_http_guard(exchange *x, struct MHD_Connection *c, const char *method, con
 
 /* Finds the handler, or fills a 404/405. HEAD is answered by GET's. */
 const sg_route *sg_http_find(exchange *x, const char *method);
+
+/* ---- sleep.c ---- */
+void sg_http_sleep_init(sg_http *h);
+void sg_http_sleep_clear(sg_http *h);
+int64_t sg_http_wakes(sg_http *h);
+/* Suspends the connection until `due_ns` or a wake-up of its topic. false: that came meanwhile (since x->wake_seen), or the
+ * service stops: look again. */
+bool sg_http_sleep(exchange *x, int64_t due_ns);
+/* Resumes whoever has slept long enough; all of them when the service stops. */
+void sg_http_rouse(sg_http *h, bool all);
+/* Off the list, without resuming: the connection is gone. */
+void sg_http_sleep_forget(exchange *x);
 
 #endif

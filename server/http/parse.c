@@ -241,6 +241,29 @@ bool sg_http_accepts(const char *accept, const char *type)
     return yes;
 }
 
+int64_t sg_http_prefer_wait(const char *prefer)
+{
+    for (const char *p = prefer; p && *p;) {
+        p += strspn(p, " \t,");
+        const size_t n = strcspn(p, ",");
+        const char *end = p + n;
+        if (n > 4 && !strncasecmp(p, "wait", 4)) {
+            const char *v = p + 4;
+            v += strspn(v, " \t");
+            if (v < end && *v == '=') {
+                v += 1 + strspn(v + 1, " \t");
+                v += v < end && *v == '"';
+                const int64_t s = v < end ? digits(&v) : -1;
+                v += v < end && *v == '"';
+                v += v < end ? strspn(v, " \t") : 0;
+                return s >= 0 && (v >= end || *v == ';') ? s : -1; /* the first one counts */
+            }
+        }
+        p = end;
+    }
+    return -1;
+}
+
 void sg_http_base64(const uint8_t *b, size_t n, char *out)
 {
     static const char letter[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -261,7 +284,7 @@ const char *sg_http_bearer(const char *authorization)
         return NULL;
     const char *t = authorization + 7 + strspn(authorization + 7, " ");
     const size_t n = strlen(t);
-    if (n == 0 || n > 4096)
+    if (n == 0 || n > 8192) /* tokens with many claims */
         return NULL;
     for (size_t i = 0; i < n; i++)
         if (t[i] <= 0x20 || t[i] >= 0x7f)

@@ -16,7 +16,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { DRAIN_MAX = 1 << 20, ANSWER_MAX = 64 << 20 };
+enum { DRAIN_MAX = 1 << 20, ANSWER_MAX = 64 << 20, PIECE_MAX = 1 << 20, BLOCK = 16384, TICK_MS = 100 };
 
 static void set_phase(conn *c, phase p)
 {
@@ -69,11 +69,16 @@ static void *reap(void *ctx)
                              [PHASE_RECEIVING] = h->o.request_s,
                              [PHASE_ANSWERING] = h->o.response_s};
     (void)pthread_mutex_lock(&h->lock);
-    while (!h->stop_reaper) {
+    for (int tick = 1; !h->stop_reaper; tick++) {
         struct timespec until;
-        clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_sec++;
+        clock_gettime(CLOCK_MONOTONIC, &until); /* the wall clock may jump */
+        until.tv_nsec += TICK_MS * 1000000;
+        until.tv_sec += until.tv_nsec / 1000000000;
+        until.tv_nsec %= 1000000000;
         (void)pthread_cond_timedwait(&h->wake, &h->lock, &until);
+        sg_http_rouse(h, false);
+        if (tick % (1000 / TICK_MS))
+            continue;
         const int64_t now = sg_clock_mono_ns();
         for (conn *x = h->conns; x; x = x->next)
             if (now - atomic_load(&x->since_ns) > limit[atomic_load(&x->phase)] * 1000000000)
@@ -98,6 +103,7 @@ static void *on_uri(void *ctx, const char *uri, struct MHD_Connection *c)
     x->q.connection = c;
     sg_buf_init(&x->body, (size_t)h->o.body_max);
     sg_buf_init(&x->a.body, ANSWER_MAX);
+    sg_buf_init(&x->piece, PIECE_MAX);
     (void)snprintf(x->q.id, sizeof x->q.id, "%08x%08x", h->id_prefix, atomic_fetch_add(&h->id_next, 1));
     const union MHD_ConnectionInfo *i = MHD_get_connection_info(c, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
     x->conn = i ? i->socket_context : NULL;
@@ -112,6 +118,14 @@ static void *on_uri(void *ctx, const char *uri, struct MHD_Connection *c)
     return x;
 }
 
+static void end_stream(exchange *x)
+{
+    if (x->a.stream_end)
+        x->a.stream_end(x->a.stream_ctx);
+    x->a.stream = NULL;
+    x->a.stream_end = NULL;
+}
+
 static void on_done(void *ctx, struct MHD_Connection *c, void **slot, enum MHD_RequestTerminationCode how)
 {
     sg_http *h = ctx;
@@ -119,18 +133,26 @@ static void on_done(void *ctx, struct MHD_Connection *c, void **slot, enum MHD_R
     (void)c;
     if (!x)
         return;
+    sg_http_sleep_forget(x);
+    end_stream(x);
     set_phase(x->conn, PHASE_IDLE);
     if (h->o.access) {
-        const sg_http_access row = {x->q.id,   x->q.method ? x->q.method : "",
-                                    x->q.path, x->q.peer,
-                                    x->a.who,  how == MHD_REQUEST_TERMINATED_COMPLETED_OK || x->status ? x->status : 0,
-                                    x->sent,   (double)(sg_clock_mono_ns() - x->started_ns) / 1e6};
+        const sg_http_access row = {x->q.id,
+                                    x->q.method ? x->q.method : "",
+                                    x->q.path,
+                                    x->q.peer,
+                                    x->a.who,
+                                    x->route ? x->route->pattern : NULL,
+                                    how == MHD_REQUEST_TERMINATED_COMPLETED_OK || x->status ? x->status : 0,
+                                    x->sent,
+                                    (double)(sg_clock_mono_ns() - x->started_ns) / 1e6};
         h->o.access(h->o.ctx, &row);
     }
     if (x->a.fd >= 0)
         (void)close(x->a.fd);
     sg_buf_clear(&x->body);
     sg_buf_clear(&x->a.body);
+    sg_buf_clear(&x->piece);
     free(x->target);
     free(x);
     *slot = NULL;
@@ -189,10 +211,44 @@ static void apply_conditions(exchange *x, int64_t *first, int64_t *n)
     }
 }
 
+/* libmicrohttpd has room for `room` bytes of a stream. 0 after a suspension means: asked again once it is resumed. */
+static ssize_t more_of_stream(void *ctx, uint64_t at, char *out, size_t room)
+{
+    exchange *x = ctx;
+    sg_http *h = x->http;
+    (void)at;
+    while (x->piece_sent == x->piece.n) {
+        if (x->stream_over)
+            return MHD_CONTENT_READER_END_OF_STREAM;
+        const int64_t now = sg_clock_mono_ns();
+        x->piece.n = x->piece_sent = 0;
+        x->wake_seen = sg_http_wakes(h);
+        const bool last = atomic_load(&h->stopping) || now >= x->stream_due_ns;
+        x->stream_over = !x->a.stream(x->a.stream_ctx, last, &x->piece) || last;
+        if (x->piece.n == 0 && !x->stream_over && sg_http_sleep(x, now + x->a.beat_ms * 1000000))
+            return 0;
+    }
+    const size_t left = x->piece.n - x->piece_sent, n = left < room ? left : room;
+    memcpy(out, x->piece.data + x->piece_sent, n);
+    x->piece_sent += n;
+    x->sent += (int64_t)n;
+    return (ssize_t)n;
+}
+
+static struct MHD_Response *make_stream(exchange *x)
+{
+    const int64_t last_s = x->http->o.stream_s < x->http->o.response_s ? x->http->o.stream_s : x->http->o.response_s;
+    x->stream_due_ns = sg_clock_mono_ns() + last_s * 1000000000 - 500000000;
+    return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK, more_of_stream, x, NULL);
+}
+
 static struct MHD_Response *make_response(exchange *x)
 {
     sg_answer *a = &x->a;
     int64_t first, n;
+    if (a->stream && strcmp(x->q.method, "HEAD") != 0)
+        return make_stream(x);
+    end_stream(x);
     apply_conditions(x, &first, &n);
     struct MHD_Response *r;
     if (a->fd >= 0 && n > 0) {
@@ -289,19 +345,41 @@ static enum MHD_Result first_look(exchange *x, struct MHD_Connection *c, const c
     return MHD_YES;
 }
 
-static void answer(exchange *x, const char *method)
+/* One call of the handler, on a clean answer. */
+static void take_turn(exchange *x, const sg_route *r)
+{
+    sg_answer *a = &x->a;
+    sg_buf_clear(&a->body);
+    *a = (sg_answer){.fd = -1, .status = 200, .body = {.max = ANSWER_MAX}};
+    x->q.last = atomic_load(&x->http->stopping) || (x->put_off_until_ns && sg_clock_mono_ns() >= x->put_off_until_ns);
+    x->wake_seen = sg_http_wakes(x->http);
+    r->handler(x->http->o.ctx, &x->q, a);
+    x->q.turn++;
+    memcpy(x->q.note, a->note, sizeof x->q.note);
+}
+
+/* false: the answer is put off, and the connection sleeps. */
+static bool answer(exchange *x, const char *method)
 {
     const sg_route *r = sg_http_find(x, method);
     if (!r)
-        return;
+        return true;
     if (x->drain) {
         sg_answer_problem(&x->a, &x->q, 413, NULL, "the body has more than %lld bytes", (long long)x->http->o.body_max);
-        return;
+        return true;
     }
+    x->route = r;
     x->q.body = x->body.data ? x->body.data : (const unsigned char *)"";
     x->q.n_body = x->body.n;
-    x->a.status = 200;
-    r->handler(x->http->o.ctx, &x->q, &x->a);
+    for (;;) {
+        take_turn(x, r);
+        if (x->a.put_off_ms <= 0 || x->q.last)
+            return true;
+        if (!x->put_off_until_ns)
+            x->put_off_until_ns = x->started_ns + x->a.put_off_ms * 1000000;
+        if (sg_http_sleep(x, x->put_off_until_ns))
+            return false;
+    }
 }
 
 static enum MHD_Result on_request(void *ctx, struct MHD_Connection *c, const char *url, const char *method,
@@ -321,8 +399,8 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *c, const cha
         *n = 0;
         return MHD_YES;
     }
-    answer(x, method);
-    return send_answer(x, c, false);
+    set_phase(x->conn, PHASE_ANSWERING);
+    return answer(x, method) ? send_answer(x, c, false) : MHD_YES;
 }
 
 /* ---- start and stop ---- */
@@ -344,10 +422,24 @@ static void on_log(void *ctx, const char *fmt, va_list ap)
     sg_logline(SG_LOG_DEBUG, NULL, "http: %s", text);
 }
 
+static sg_status port_of(int fd, int *port, sg_err *err)
+{
+    struct sockaddr_storage a;
+    socklen_t n = sizeof a;
+    if (getsockname(fd, (struct sockaddr *)&a, &n))
+        return sg_fail(err, SG_IO, "the listening socket has no address: %s", strerror(errno));
+    *port =
+        ntohs(a.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&a)->sin6_port : ((struct sockaddr_in *)&a)->sin_port);
+    return SG_OK;
+}
+
 static sg_status listen_on(const sg_http_options *o, int *fd, int *port, sg_err *err)
 {
     char service[16];
     struct addrinfo want = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST | AI_PASSIVE}, *found;
+    *fd = o->listen_fd;
+    if (*fd >= 0)
+        return port_of(*fd, port, err);
     (void)snprintf(service, sizeof service, "%d", (int)o->port);
     const int bad = getaddrinfo(o->listen, service, &want, &found);
     if (bad)
@@ -358,16 +450,12 @@ static sg_status listen_on(const sg_http_options *o, int *fd, int *port, sg_err 
                     !bind(*fd, found->ai_addr, found->ai_addrlen) && !listen(*fd, 1024);
     const int e = errno;
     freeaddrinfo(found);
-    struct sockaddr_storage a;
-    socklen_t n = sizeof a;
-    if (!ok || getsockname(*fd, (struct sockaddr *)&a, &n)) {
+    if (!ok) {
         if (*fd >= 0)
             (void)close(*fd);
         return sg_fail(err, SG_IO, "cannot listen on %s port %d: %s", o->listen, (int)o->port, strerror(e));
     }
-    *port =
-        ntohs(a.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&a)->sin6_port : ((struct sockaddr_in *)&a)->sin_port);
-    return SG_OK;
+    return port_of(*fd, port, err);
 }
 
 static struct MHD_Daemon *start_mhd(sg_http *h, int fd)
@@ -386,8 +474,9 @@ static struct MHD_Daemon *start_mhd(sg_http *h, int fd)
         {MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)keep_escapes, NULL},
         {o->threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, (intptr_t)o->threads, NULL},
         {MHD_OPTION_END, 0, NULL}};
-    return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request,
-                            h, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_ARRAY, item, MHD_OPTION_END);
+    return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
+                            on_request, h, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_ARRAY, item,
+                            MHD_OPTION_END);
 }
 
 sg_status sg_http_open(const sg_http_options *o, sg_http **out, sg_err *err)
@@ -406,7 +495,12 @@ sg_status sg_http_open(const sg_http_options *o, sg_http **out, sg_err *err)
         return st;
     }
     (void)pthread_mutex_init(&h->lock, NULL);
-    (void)pthread_cond_init(&h->wake, NULL);
+    pthread_condattr_t monotonic;
+    (void)pthread_condattr_init(&monotonic);
+    (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&h->wake, &monotonic);
+    (void)pthread_condattr_destroy(&monotonic);
+    sg_http_sleep_init(h);
     h->daemon = start_mhd(h, fd);
     if (!h->daemon || pthread_create(&h->reaper, NULL, reap, h)) {
         if (h->daemon)
@@ -434,8 +528,10 @@ void sg_http_close(sg_http *h, int64_t grace_s)
      * still accepted for this moment, and told 503. */
     atomic_store(&h->stopping, true);
     const int64_t until = sg_clock_mono_ns() + grace_s * 1000000000;
+    sg_http_rouse(h, true);
     while (atomic_load(&h->in_flight) > 0 && sg_clock_mono_ns() < until)
         (void)usleep(20000);
+    sg_http_rouse(h, true);     /* nobody: who was roused may not sleep again */
     MHD_stop_daemon(h->daemon); /* closes the listen socket too */
     (void)pthread_mutex_lock(&h->lock);
     h->stop_reaper = true;
@@ -444,5 +540,6 @@ void sg_http_close(sg_http *h, int64_t grace_s)
     (void)pthread_join(h->reaper, NULL);
     (void)pthread_mutex_destroy(&h->lock);
     (void)pthread_cond_destroy(&h->wake);
+    sg_http_sleep_clear(h);
     free(h);
 }

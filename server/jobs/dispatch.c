@@ -7,8 +7,10 @@
  * Whatever the worker says is checked: it may only end the job it was given, and only release/ decides what a verdict
  * opens. Every step that needs the disk is tried again until it works: the row in the database is the truth. */
 #include "jobs/internal.h"
+#include "audit/audit.h"
 #include "base/clock.h"
 #include "log/log.h"
+#include "metrics/metrics.h"
 #include "worker/wire.h"
 
 #include <errno.h>
@@ -45,17 +47,34 @@ static void pause_for(sg_jobs *j, int ms)
 
 static void forget_job(sg_jobs *j)
 {
-    j->has_job = j->cancel_sent = j->deadline_passed = false;
+    j->has_job = j->verifying = j->cancel_sent = j->deadline_passed = false;
     (void)pthread_mutex_lock(&j->lock);
     j->progress_id[0] = '\0';
     memset(&j->progress, 0, sizeof j->progress);
     (void)pthread_mutex_unlock(&j->lock);
 }
 
+/* The same for a verification: QUEUED, or FAILED for good. */
+static void end_verification(sg_jobs *j, sg_job_state to, const char *reason)
+{
+    sg_err err = {0};
+    while (to == SG_JOB_QUEUED ? sg_verify_again(j, false, &err) : sg_verify_fail(j, reason, &err)) {
+        complain(j, "cannot end a verification, will try again", &err);
+        pause_for(j, PAUSE_MS);
+        if (atomic_load(&j->stop))
+            break;
+    }
+    forget_job(j);
+}
+
 /* Until the database takes it, or the daemon stops (then recovery does it). */
 static void end_job(sg_jobs *j, sg_job_state to, const char *reason)
 {
     sg_err err = {0};
+    if (j->verifying) {
+        end_verification(j, to, reason);
+        return;
+    }
     for (;;) {
         const sg_status st = sg_jobs_end(j, &j->job, to, reason, &err);
         sg_job now;
@@ -73,7 +92,7 @@ static void end_job(sg_jobs *j, sg_job_state to, const char *reason)
 static bool cancel_asked(sg_jobs *j)
 {
     sg_job now;
-    if (sg_store_job_get(j->store, j->job.id, &now, NULL) == SG_OK)
+    if (!j->verifying && sg_store_job_get(j->store, j->job.id, &now, NULL) == SG_OK)
         j->job.cancel = now.cancel;
     return j->job.cancel;
 }
@@ -85,7 +104,7 @@ static void retry_job(sg_jobs *j, const char *reason)
         end_job(j, SG_JOB_CANCELLED, "cancelled_by_owner");
     else if (j->deadline_passed)
         end_job(j, SG_JOB_FAILED, "deadline");
-    else if (j->job.attempts >= j->config->attempts_max)
+    else if ((j->verifying ? j->verification.attempts : j->job.attempts) >= j->config->attempts_max)
         end_job(j, SG_JOB_FAILED, reason);
     else
         end_job(j, SG_JOB_QUEUED, reason);
@@ -114,19 +133,28 @@ static void lose_worker(sg_jobs *j, const char *why)
         retry_job(j, "worker_died");
 }
 
-static json_t *hello(const sg_jobs *j)
+static json_t *models_to_open(sg_jobs *j)
+{
+    json_t *models = json_array();
+    (void)pthread_mutex_lock(&j->lock);
+    for (int i = 0; i < j->n_model; i++)
+        (void)json_array_append_new(models, json_pack("{s:s,s:s}", "id", j->model[i].id, "path", j->model[i].path));
+    j->reload = false;
+    (void)pthread_mutex_unlock(&j->lock);
+    return models;
+}
+
+static json_t *hello(sg_jobs *j)
 {
     char key[2 * SG_KEY_BYTES + 1];
     const sg_config *c = j->config;
     sg_hex(j->session_key, SG_KEY_BYTES, key);
-    json_t *models = json_array();
-    for (int i = 0; i < c->n_model; i++)
-        (void)json_array_append_new(models, json_pack("{s:s,s:s}", "id", c->model[i].id, "path", c->model[i].path));
-    json_t *m =
-        json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:I,s:I,s:b,s:o}", "type", "hello", "key", key, "key_file", c->key_file,
-                  "policy", c->policy_file, "quarantine", j->place->quarantine, "log", c->log_level, "threads",
-                  (json_int_t)c->worker_threads, "memory_mib", (json_int_t)c->worker_memory_mib, "sandbox_required",
-                  (int)c->sandbox_required, "models", models);
+    json_t *models = models_to_open(j);
+    json_t *m = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:I,s:I,s:b,s:o}", "type", "hello", "backend",
+                          c->worker_backend, "precision", c->worker_precision, "key", key, "key_file", c->key_file,
+                          "policy", c->policy_file, "quarantine", j->place->quarantine, "log", c->log_level, "threads",
+                          (json_int_t)c->worker_threads, "memory_mib", (json_int_t)c->worker_memory_mib,
+                          "sandbox_required", (int)c->sandbox_required, "models", models);
     explicit_bzero(key, sizeof key);
     return m;
 }
@@ -149,47 +177,95 @@ static void start_worker(sg_jobs *j)
         lose_worker(j, "it does not start");
         return;
     }
+    sg_metrics_add(SG_COUNT_worker_starts, "", 1);
     j->worker_due_ns = sg_clock_mono_ns() + j->config->worker_start_s * SECOND;
     sg_logline(SG_LOG_INFO, NULL, "worker %d starts", (int)pid);
 }
 
+/* Between two jobs: the worker goes, and the next one opens what the configuration says now. Nobody is told that the
+ * service is not ready: jobs are taken and wait a moment. */
+static void reload_if_asked(sg_jobs *j)
+{
+    sg_err err = {0};
+    (void)pthread_mutex_lock(&j->lock);
+    const bool asked = j->reload;
+    (void)pthread_mutex_unlock(&j->lock);
+    if (!asked)
+        return;
+    sg_logline(SG_LOG_INFO, NULL, "the models are opened anew");
+    if (sg_nursery_kill(j->nursery, &err))
+        complain(j, "nursery", &err);
+    (void)close(j->fd);
+    j->fd = -1;
+    j->worker_ready = false;
+    j->next_start_ns = 0;
+}
+
 /* ---- handing out ---- */
 
-static json_t *job_message(const sg_job *job, const char *folder)
+/* A job that waited through a reload runs on the version that is open now; its row and the audit log say so. */
+static sg_status bind_version(sg_jobs *j, sg_err *err)
+{
+    const sg_model_facts *f = sg_jobs_model(j, j->job.model);
+    char detail[256];
+    if (!f || !strcmp(f->digest, j->job.model_digest))
+        return SG_OK; /* without a model the worker says what is missing */
+    (void)snprintf(detail, sizeof detail, "{\"from\":\"%s\",\"to\":\"%s\"}", j->job.model_digest, f->digest);
+    SG_TRY(sg_store_begin(j->store, err));
+    sg_status st = sg_store_job_rebind(j->store, j->job.id, f->digest, sg_clock_wall_ms(), err);
+    if (!st)
+        st = sg_audit_add(j->store, &(sg_audit_event){"snpgend", "job.rebind", j->job.id, "ok", "", detail}, err);
+    SG_TRY(sg_store_end(j->store, st, err));
+    (void)snprintf(j->job.model_digest, sizeof j->job.model_digest, "%s", f->digest);
+    return SG_OK;
+}
+
+static json_t *job_message(sg_store *store, const sg_job *job, const char *folder)
 {
     json_error_t e;
+    sg_decision d; /* an approved cohort is packaged though the gate withholds it */
+    const bool approved = sg_store_decision_get(store, job->id, &d, NULL) == SG_OK && d.approve;
     json_t *options = json_loads(job->options, 0, &e);
-    return json_pack("{s:s,s:s,s:i,s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:o*}", "type", "job", "job", job->id, "attempt",
-                     job->attempts, "folder", folder, "model", job->model, "model_digest", job->model_digest, "seed",
-                     (json_int_t)job->seed, "cases", (json_int_t)job->n_case, "controls", (json_int_t)job->n_control,
-                     "created_ms", (json_int_t)job->created_ms, "options", options);
+    return json_pack("{s:s,s:s,s:i,s:s,s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:o*}", "type", "job", "job", job->id, "attempt",
+                     job->attempts, "folder", folder, "approved", approved ? d.cohort : "", "model", job->model,
+                     "model_digest", job->model_digest, "seed", (json_int_t)job->seed, "cases", (json_int_t)job->n_case,
+                     "controls", (json_int_t)job->n_control, "created_ms", (json_int_t)job->created_ms, "options",
+                     options);
+}
+
+/* The next job of the queue, moved to running. NOT_FOUND: none waits; STATE: it was cancelled a moment ago. */
+static sg_status take_job(sg_jobs *j, sg_err *err)
+{
+    SG_TRY(sg_store_job_next(j->store, &j->job, err));
+    SG_TRY(bind_version(j, err));
+    SG_TRY(sg_store_job_move(j->store, j->job.id, SG_JOB_QUEUED, SG_JOB_RUNNING, "", sg_clock_wall_ms(), err));
+    j->job.state = SG_JOB_RUNNING;
+    j->job.attempts++; /* as the row says now */
+    (void)pthread_mutex_lock(&j->lock);
+    (void)snprintf(j->progress_id, sizeof j->progress_id, "%s", j->job.id);
+    memcpy(j->progress_owner, j->job.owner, sizeof j->progress_owner);
+    j->progress = (sg_progress){.stage = "sampling", .total = j->job.n_case + j->job.n_control};
+    j->stage_started_ns = sg_clock_mono_ns();
+    (void)pthread_mutex_unlock(&j->lock);
+    return SG_OK;
 }
 
 static void hand_out(sg_jobs *j)
 {
     sg_err err = {0};
     char folder[720];
-    sg_status st = sg_store_job_next(j->store, &j->job, &err);
-    if (st == SG_NOT_FOUND)
+    const bool verifying = sg_verify_due(j);
+    sg_status st = verifying ? sg_verify_take(j, &err) : take_job(j, &err);
+    if (!verifying && (st == SG_NOT_FOUND || st == SG_STATE))
         return;
-    if (!st)
-        st = sg_store_job_move(j->store, j->job.id, SG_JOB_QUEUED, SG_JOB_RUNNING, "", sg_clock_wall_ms(), &err);
-    if (st == SG_STATE)
-        return; /* cancelled a moment ago */
     if (st) {
         complain(j, "cannot take a job from the queue, will try again", &err);
         pause_for(j, PAUSE_MS);
         return;
     }
     j->has_job = true;
-    j->job.state = SG_JOB_RUNNING;
-    j->job.attempts++; /* as the row says now */
+    j->verifying = verifying;
     j->job_due_ns = sg_clock_mono_ns() + j->config->deadline_s * SECOND;
-    (void)pthread_mutex_lock(&j->lock);
-    (void)snprintf(j->progress_id, sizeof j->progress_id, "%s", j->job.id);
-    j->progress = (sg_progress){.stage = "sampling", .total = j->job.n_case + j->job.n_control};
-    j->stage_started_ns = sg_clock_mono_ns();
-    (void)pthread_mutex_unlock(&j->lock);
     st = sg_release_quarantine(j->place, j->job.id, j->job.attempts, folder, &err);
     if (st) {
         complain(j, "no folder in quarantine", &err);
@@ -197,7 +273,7 @@ static void hand_out(sg_jobs *j)
         pause_for(j, PAUSE_MS);
         return;
     }
-    json_t *m = job_message(&j->job, folder);
+    json_t *m = job_message(j->store, &j->job, folder);
     st = m ? sg_wire_send(j->fd, m, &err) : sg_fail(&err, SG_NOMEM, "no memory for a message");
     json_decref(m);
     if (st)
@@ -223,6 +299,8 @@ static void on_progress(sg_jobs *j, const json_t *m)
     const char *stage = sg_wire_text(m, "stage");
     const int64_t now = sg_clock_mono_ns();
     bool changed;
+    if (j->verifying)
+        return; /* of a job that ended long ago nobody hears progress */
     (void)pthread_mutex_lock(&j->lock);
     sg_progress *p = &j->progress;
     changed = strcmp(p->stage, stage) != 0;
@@ -241,6 +319,47 @@ static void on_progress(sg_jobs *j, const json_t *m)
         complain(j, "cannot note a stage", &err);
 }
 
+static void count_people(const sg_job *job, const char *label, int64_t n)
+{
+    sg_buf labels;
+    sg_buf_init(&labels, 1024);
+    if (!sg_metrics_label(&labels, "model", job->model, NULL) && !sg_metrics_label(&labels, "label", label, NULL))
+        sg_metrics_add(SG_COUNT_people_released, (const char *)labels.data, (double)n);
+    sg_buf_clear(&labels);
+}
+
+static void count_settled(const sg_job *job)
+{
+    sg_jobs_count_end(job->state, job->reason);
+    if (job->state != SG_JOB_RELEASED)
+        return;
+    count_people(job, "case", job->n_case);
+    count_people(job, "control", job->n_control);
+}
+
+/* What the worker made, released or withheld; or only compared. */
+static sg_status settle(sg_jobs *j, const void *sealed, size_t n, sg_err *err)
+{
+    sg_job now;
+    if (j->verifying)
+        return sg_verify_done(j, sealed, n, err);
+    const sg_status st = sg_release_settle(sealed, n, j->session_key, j->place, j->store, &j->job, err);
+    if (st && sg_store_job_get(j->store, j->job.id, &now, NULL) == SG_OK && sg_job_state_finished(now.state))
+        return SG_OK; /* settled; only the sweeping failed */
+    return st;
+}
+
+static void tell_end(sg_jobs *j)
+{
+    sg_job now;
+    char members[96];
+    (void)snprintf(members, sizeof members, "\"job\":\"%s\"", j->job.id);
+    if (j->verifying || sg_store_job_get(j->store, j->job.id, &now, NULL))
+        return;
+    sg_logline(SG_LOG_INFO, members, "job is %s", sg_job_state_name(now.state));
+    count_settled(&now);
+}
+
 static void on_done(sg_jobs *j, const json_t *m)
 {
     static uint8_t sealed[1 << 20];
@@ -254,16 +373,10 @@ static void on_done(sg_jobs *j, const json_t *m)
     sg_status st =
         n > sizeof sealed ? sg_fail(&err, SG_LIMIT, "a verdict of %zu bytes", n) : sg_unhex(hex, n, sealed, &err);
     if (!st)
-        st = sg_release_settle(sealed, n, j->session_key, j->place, j->store, &j->job, &err);
-    sg_job now;
-    if (st && sg_store_job_get(j->store, j->job.id, &now, NULL) == SG_OK && sg_job_state_finished(now.state))
-        st = SG_OK; /* settled; only the sweeping failed */
+        st = settle(j, sealed, n, &err);
     if (!st) {
-        char members[96];
         j->failures = 0;
-        (void)snprintf(members, sizeof members, "\"job\":\"%s\"", j->job.id);
-        if (sg_store_job_get(j->store, j->job.id, &now, NULL) == SG_OK)
-            sg_logline(SG_LOG_INFO, members, "job is %s", sg_job_state_name(now.state));
+        tell_end(j);
         forget_job(j);
         return;
     }
@@ -372,6 +485,11 @@ static void park(sg_jobs *j)
         end_job(j, SG_JOB_CANCELLED, "cancelled_by_owner");
         return;
     }
+    if (j->verifying) {
+        if (sg_verify_again(j, true, &err))
+            complain(j, "cannot take back an attempt", &err);
+        return;
+    }
     const sg_job job = j->job;
     end_job(j, SG_JOB_QUEUED, "service_stopped");
     if (sg_store_job_forgive(j->store, job.id, &err))
@@ -382,6 +500,7 @@ void *sg_dispatch_main(void *jobs)
 {
     sg_jobs *j = jobs;
     while (!atomic_load(&j->stop)) {
+        atomic_store(&j->round_ns, sg_clock_mono_ns());
         if (j->fd < 0) {
             const int64_t wait_ns = j->next_start_ns - sg_clock_mono_ns();
             if (wait_ns > 0)
@@ -390,6 +509,8 @@ void *sg_dispatch_main(void *jobs)
                 start_worker(j);
             continue;
         }
+        if (j->worker_ready && !j->has_job)
+            reload_if_asked(j);
         if (j->worker_ready && !j->has_job)
             hand_out(j);
         if (j->fd >= 0)

@@ -3,6 +3,7 @@
 #include "audit/audit.h"
 #include "base/clock.h"
 #include "log/log.h"
+#include "metrics/metrics.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,6 +67,40 @@ bool sg_jobs_progress(sg_jobs *j, const char *id, sg_progress *out)
     return mine;
 }
 
+bool sg_jobs_running_is(sg_jobs *j, char id[SG_ID_TEXT], char owner[SG_OWNER_TEXT])
+{
+    (void)pthread_mutex_lock(&j->lock);
+    const bool any = *j->progress_id != '\0';
+    memcpy(id, j->progress_id, SG_ID_TEXT);
+    memcpy(owner, j->progress_owner, SG_OWNER_TEXT);
+    (void)pthread_mutex_unlock(&j->lock);
+    return any;
+}
+
+void sg_jobs_reload(sg_jobs *j, const sg_config_model *model, int n)
+{
+    (void)pthread_mutex_lock(&j->lock);
+    memcpy(j->model, model, (size_t)n * sizeof *model);
+    j->n_model = n;
+    j->reload = true;
+    (void)pthread_mutex_unlock(&j->lock);
+    sg_jobs_wake(j);
+}
+
+bool sg_jobs_alive(sg_jobs *j, int64_t within_ms)
+{
+    return sg_clock_mono_ns() - atomic_load(&j->round_ns) < within_ms * 1000000;
+}
+
+bool sg_jobs_running(sg_jobs *j, sg_progress *out)
+{
+    (void)pthread_mutex_lock(&j->lock);
+    const bool any = *j->progress_id != '\0';
+    *out = j->progress;
+    (void)pthread_mutex_unlock(&j->lock);
+    return any;
+}
+
 /* ---- submit ---- */
 
 static sg_status fill(const sg_submission *w, sg_job *job, sg_err *err)
@@ -84,6 +119,8 @@ static sg_status fill(const sg_submission *w, sg_job *job, sg_err *err)
     (void)snprintf(job->model_digest, sizeof job->model_digest, "%s", w->model->digest);
     (void)snprintf(job->name, sizeof job->name, "%s", q->name);
     (void)snprintf(job->options, sizeof job->options, "%s", q->options);
+    (void)snprintf(job->callback_url, sizeof job->callback_url, "%s", q->callback_url);
+    job->priority = w->quota.priority;
     job->n_case = q->n_case;
     job->n_control = q->n_control;
     job->seed = (int64_t)seed;
@@ -92,13 +129,49 @@ static sg_status fill(const sg_submission *w, sg_job *job, sg_err *err)
     return SG_OK;
 }
 
+sg_status sg_jobs_quota(sg_jobs *j, const char *key_id, const char *owner, const char *model, sg_quota *out,
+                        sg_err *err)
+{
+    enum { DAY_MS = 86400000 };
+    const int64_t now = sg_clock_wall_ms(), midnight = now - now % DAY_MS;
+    sg_key_row key;
+    memset(out, 0, sizeof *out);
+    SG_TRY(sg_store_key_get(j->store, key_id, &key, err));
+    out->priority = key.priority;
+    out->jobs_max = key.jobs_max ? key.jobs_max : j->config->per_key_max;
+    out->day_max = key.people_day ? key.people_day : j->config->people_day;
+    out->reset_s = (midnight + DAY_MS - now + 999) / 1000;
+    SG_TRY(sg_store_job_open_of_key(j->store, key_id, &out->jobs_open, err));
+    SG_TRY(sg_store_people_since(j->store, owner, NULL, midnight, &out->day_used, err));
+    if (!model)
+        return SG_OK;
+    SG_TRY(sg_store_key_limit(j->store, key_id, model, &out->model_max, err));
+    if (!out->model_max)
+        out->model_max = j->config->people_day_model;
+    return sg_store_people_since(j->store, owner, model, midnight, &out->model_used, err);
+}
+
+/* Whether the job asked for fits into what is left. */
+static sg_status fits(sg_jobs *j, const sg_submission *w, sg_submit *outcome, sg_err *err)
+{
+    const sg_quota *q = &w->quota;
+    const int64_t people = w->request->n_case + w->request->n_control;
+    int64_t waiting;
+    SG_TRY(sg_store_job_count(j->store, SG_JOB_QUEUED, &waiting, err));
+    *outcome = q->jobs_open >= q->jobs_max             ? SG_SUBMIT_KEY_FULL
+               : q->day_used + people > q->day_max     ? SG_SUBMIT_DAY_FULL
+               : q->model_used + people > q->model_max ? SG_SUBMIT_MODEL_FULL
+               : waiting >= j->config->queue_max       ? SG_SUBMIT_QUEUE_FULL
+                                                       : SG_SUBMIT_NEW;
+    return SG_OK;
+}
+
 /* *outcome NEW when nothing stands in the way. */
-static sg_status may_enter(sg_jobs *j, const sg_submission *w, sg_submit *outcome, sg_job *job, sg_err *err)
+static sg_status may_enter(sg_jobs *j, sg_submission *w, sg_submit *outcome, sg_job *job, sg_err *err)
 {
     sg_digest body;
     char id[SG_ID_TEXT];
-    int64_t waiting, of_key;
-    *outcome = SG_SUBMIT_NEW;
+    SG_TRY(sg_jobs_quota(j, w->key_id, w->owner, w->model->id, &w->quota, err));
     if (w->idempotency_key) {
         const sg_status st = sg_store_idempotency_get(j->store, w->owner, w->idempotency_key, &body, id, err);
         if (st == SG_OK) {
@@ -108,13 +181,7 @@ static sg_status may_enter(sg_jobs *j, const sg_submission *w, sg_submit *outcom
         if (st != SG_NOT_FOUND)
             return st;
     }
-    SG_TRY(sg_store_job_count(j->store, SG_JOB_QUEUED, &waiting, err));
-    SG_TRY(sg_store_job_open_of_key(j->store, w->key_id, &of_key, err));
-    if (of_key >= j->config->per_key_max)
-        *outcome = SG_SUBMIT_KEY_FULL;
-    else if (waiting >= j->config->queue_max)
-        *outcome = SG_SUBMIT_QUEUE_FULL;
-    return SG_OK;
+    return fits(j, w, outcome, err);
 }
 
 static sg_status add(sg_jobs *j, const sg_submission *w, sg_job *job, sg_err *err)
@@ -131,15 +198,22 @@ static sg_status add(sg_jobs *j, const sg_submission *w, sg_job *job, sg_err *er
                               : SG_OK;
 }
 
-sg_status sg_jobs_submit(sg_jobs *j, const sg_submission *w, sg_submit *outcome, sg_job *job, sg_err *err)
+sg_status sg_jobs_submit(sg_jobs *j, sg_submission *w, sg_submit *outcome, sg_job *job, sg_err *err)
 {
     SG_TRY(sg_store_begin(j->store, err));
     sg_status st = may_enter(j, w, outcome, job, err);
     if (!st && *outcome == SG_SUBMIT_NEW)
         st = add(j, w, job, err);
+    if (!st && *outcome == SG_SUBMIT_NEW) {
+        w->quota.jobs_open++;
+        w->quota.day_used += job->n_case + job->n_control;
+        w->quota.model_used += job->n_case + job->n_control;
+    }
     st = sg_store_end(j->store, st, err);
-    if (!st && *outcome == SG_SUBMIT_NEW)
+    if (!st && *outcome == SG_SUBMIT_NEW) {
+        sg_metrics_add(SG_COUNT_jobs_submitted, "", 1);
         sg_jobs_wake(j);
+    }
     return st;
 }
 
@@ -190,7 +264,81 @@ sg_status sg_jobs_delete(sg_jobs *j, sg_job *job, const char *actor, const char 
     return st ? st : sg_store_job_get(j->store, job->id, job, err);
 }
 
+/* ---- decide ---- */
+
+sg_status sg_jobs_judged(sg_jobs *j, const char *id, bool *approvable, char cohort[SG_HEX_TEXT], sg_err *err)
+{
+    sg_buf b;
+    json_error_t e;
+    sg_buf_init(&b, 16 << 20);
+    const sg_status st = sg_store_job_verdict_get(j->store, id, &b, err);
+    json_t *v = st || !b.n ? NULL : json_loadb((const char *)b.data, b.n, 0, &e);
+    const char *digest = NULL;
+    *approvable = json_is_true(json_object_get(json_object_get(v, "decision"), "approvable"));
+    digest = json_string_value(json_object_get(json_object_get(json_object_get(v, "measurement"), "cohort"), "digest"));
+    (void)snprintf(cohort, SG_HEX_TEXT, "%s", digest ? digest : "");
+    json_decref(v);
+    sg_buf_clear(&b);
+    if (!st && !digest)
+        return sg_fail(err, SG_STATE, "nothing is known of what was judged");
+    return st;
+}
+
+static sg_status decide(sg_jobs *j, const char *id, sg_decision *d, const char *request_id, sg_err *err)
+{
+    sg_job job;
+    bool approvable;
+    SG_TRY(sg_store_job_get(j->store, id, &job, err));
+    if (job.state != SG_JOB_WITHHELD)
+        return sg_fail(err, SG_STATE, "the job is %s: only what is withheld is decided about",
+                       sg_job_state_name(job.state));
+    sg_decision before;
+    const sg_status had = sg_store_decision_get(j->store, id, &before, err);
+    if (had != SG_NOT_FOUND)
+        return had ? had : sg_fail(err, SG_STATE, "this job was %s before", before.approve ? "approved" : "rejected");
+    SG_TRY(sg_jobs_judged(j, id, &approvable, d->cohort, err));
+    if (d->approve && !approvable)
+        return sg_fail(err, SG_STATE, "the policy lets nobody approve a cohort that was withheld for %s", job.reason);
+    d->at_ms = sg_clock_wall_ms();
+    SG_TRY(sg_store_decision_add(j->store, id, d, err));
+    if (d->approve)
+        SG_TRY(sg_store_job_move(j->store, id, SG_JOB_WITHHELD, SG_JOB_QUEUED, "approved", d->at_ms, err));
+    json_t *detail = json_pack("{s:s,s:s}", "cohort", d->cohort, "reason", d->reason);
+    char *text = detail ? json_dumps(detail, JSON_COMPACT) : NULL;
+    const sg_status st = text ? sg_audit_add(j->store,
+                                             &(sg_audit_event){d->reviewer, "job.decision", id,
+                                                               d->approve ? "approved" : "rejected", request_id, text},
+                                             err)
+                              : sg_fail(err, SG_NOMEM, "no memory for a decision");
+    free(text);
+    json_decref(detail);
+    return st;
+}
+
+sg_status sg_jobs_decide(sg_jobs *j, const char *id, bool approve, const char *reviewer, const char *reason,
+                         const char *request_id, sg_err *err)
+{
+    sg_decision d = {.approve = approve};
+    (void)snprintf(d.reviewer, sizeof d.reviewer, "%s", reviewer);
+    (void)snprintf(d.reason, sizeof d.reason, "%s", reason);
+    SG_TRY(sg_store_begin(j->store, err));
+    const sg_status st = sg_store_end(j->store, decide(j, id, &d, request_id, err), err);
+    if (!st)
+        sg_jobs_wake(j);
+    return st;
+}
+
 /* ---- ends ---- */
+
+void sg_jobs_count_end(sg_job_state to, const char *reason)
+{
+    sg_buf labels;
+    sg_buf_init(&labels, 1024);
+    if (!sg_metrics_label(&labels, "state", sg_job_state_name(to), NULL) &&
+        !sg_metrics_label(&labels, "reason", reason, NULL))
+        sg_metrics_add(SG_COUNT_jobs_finished, (const char *)labels.data, 1);
+    sg_buf_clear(&labels);
+}
 
 sg_status sg_jobs_end(sg_jobs *j, const sg_job *job, sg_job_state to, const char *reason, sg_err *err)
 {
@@ -200,6 +348,8 @@ sg_status sg_jobs_end(sg_jobs *j, const sg_job *job, sg_job_state to, const char
     if (!st)
         st = sg_audit_add(j->store, &(sg_audit_event){"snpgend", action, job->id, reason, "", ""}, err);
     SG_TRY(sg_store_end(j->store, st, err));
+    if (to != SG_JOB_QUEUED)
+        sg_jobs_count_end(to, reason);
     char members[128];
     (void)snprintf(members, sizeof members, "\"job\":\"%s\",\"attempt\":%d", job->id, job->attempts);
     sg_logline(to == SG_JOB_FAILED ? SG_LOG_WARN : SG_LOG_INFO, members, "job is %s: %s", sg_job_state_name(to),
@@ -228,10 +378,11 @@ static sg_status collect(void *ctx, const sg_job *job, sg_err *err)
 static sg_status recover(sg_jobs *j, sg_err *err)
 {
     int n_swept;
+    SG_TRY(sg_store_verify_recover(j->store, err));
     SG_TRY(sg_release_recover(j->place, j->store, &n_swept, err));
     sg_job running[8];
     found f = {running, 0, 8};
-    const sg_job_filter filter = {NULL, NULL, SG_JOB_RUNNING, 0, 8};
+    const sg_job_filter filter = {.state = SG_JOB_RUNNING, .limit = 8};
     SG_TRY(sg_store_job_each(j->store, &filter, collect, &f, err));
     for (int i = 0; i < f.n; i++) {
         const sg_job *job = &f.job[i];
@@ -259,6 +410,8 @@ sg_status sg_jobs_open(sg_store *store, const sg_config *config, const sg_releas
     j->config = config;
     j->place = place;
     j->nursery = nursery;
+    j->n_model = config->n_model;
+    memcpy(j->model, config->model, sizeof j->model);
     j->fd = -1;
     (void)pthread_mutex_init(&j->lock, NULL);
     j->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

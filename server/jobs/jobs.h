@@ -48,8 +48,20 @@ typedef enum sg_submit {
     SG_SUBMIT_AGAIN,      /* the same Idempotency-Key and body: the job of then */
     SG_SUBMIT_OTHER_BODY, /* the same Idempotency-Key, another body */
     SG_SUBMIT_QUEUE_FULL,
-    SG_SUBMIT_KEY_FULL /* too many open jobs of this key */
+    SG_SUBMIT_KEY_FULL,  /* too many open jobs of this key */
+    SG_SUBMIT_DAY_FULL,  /* too many people today */
+    SG_SUBMIT_MODEL_FULL /* too many people of this model today */
 } sg_submit;
+
+/* What a key may use and its owner has used: people since midnight UTC, over all keys of the owner, so that a fresh key is
+ * no fresh allowance. */
+typedef struct sg_quota {
+    int64_t jobs_max, jobs_open, day_max, day_used, model_max, model_used;
+    int64_t reset_s; /* until midnight */
+    int priority;
+} sg_quota;
+sg_status sg_jobs_quota(sg_jobs *j, const char *key_id, const char *owner, const char *model, sg_quota *out,
+                        sg_err *err) SG_MUST_USE;
 
 typedef struct sg_submission {
     const char *owner, *key_id, *request_id;
@@ -57,15 +69,26 @@ typedef struct sg_submission {
     sg_digest body;
     const sg_job_request *request; /* checked; the model exists */
     const sg_model_facts *model;
+    sg_quota quota; /* filled by sg_jobs_submit, as it is afterwards */
 } sg_submission;
 
 /* Job, audit row and Idempotency-Key in one transaction. */
-sg_status sg_jobs_submit(sg_jobs *j, const sg_submission *what, sg_submit *outcome, sg_job *job,
-                         sg_err *err) SG_MUST_USE;
+sg_status sg_jobs_submit(sg_jobs *j, sg_submission *what, sg_submit *outcome, sg_job *job, sg_err *err) SG_MUST_USE;
 
 /* queued -> cancelled at once; running: asks the worker, *job still says running; released: files deleted, expired;
  * cancelled or expired: fine. STATE: failed, withheld or recalled. */
 sg_status sg_jobs_delete(sg_jobs *j, sg_job *job, const char *actor, const char *request_id, sg_err *err) SG_MUST_USE;
+
+/* A reviewer approves or rejects a withheld job, once. An approved one is made again from its seed - nothing of a withheld
+ * cohort was kept - and released if it is, genotype for genotype, the cohort that was judged. STATE: not withheld, decided
+ * already, or the policy lets nobody approve it (says which). */
+sg_status sg_jobs_decide(sg_jobs *j, const char *id, bool approve, const char *reviewer, const char *reason,
+                         const char *request_id, sg_err *err) SG_MUST_USE;
+
+/* A released cohort is to be made again from its seed and compared file by file. *outcome AGAIN: that is under way already;
+ * *v is that one. KEY_FULL, QUEUE_FULL: too many wait. STATE: it is not released; NOT_FOUND. */
+sg_status sg_jobs_verify(sg_jobs *j, const char *id, const char *actor, const char *request_id, sg_submit *outcome,
+                         sg_verification *v, sg_err *err) SG_MUST_USE;
 
 typedef struct sg_progress {
     char stage[16];
@@ -75,6 +98,19 @@ typedef struct sg_progress {
 } sg_progress;
 /* Of a running job; false when this is not the one that runs. */
 bool sg_jobs_progress(sg_jobs *j, const char *id, sg_progress *out);
+
+/* Whose job runs now; false when none does. */
+bool sg_jobs_running_is(sg_jobs *j, char id[SG_ID_TEXT], char owner[SG_OWNER_TEXT]);
+
+/* Once no job runs, a fresh worker opens these models in place of the ones that are open. Jobs are accepted meanwhile;
+ * those that wait run on the version that is open when their turn comes, and say so. */
+void sg_jobs_reload(sg_jobs *j, const sg_config_model *model, int n);
+
+/* The dispatcher came round within the last `within_ms`. */
+bool sg_jobs_alive(sg_jobs *j, int64_t within_ms);
+
+/* Of whichever job runs; false when none does. */
+bool sg_jobs_running(sg_jobs *j, sg_progress *out);
 
 /* A UUIDv7 of this millisecond. INTERNAL. */
 sg_status sg_uuid7(char out[SG_ID_TEXT], sg_err *err) SG_MUST_USE;

@@ -2,6 +2,7 @@
 #include "jobs/request.h"
 #include "log/log.h"
 
+#include <ctype.h>
 #include <jansson.h>
 #include <math.h>
 #include <stdarg.h>
@@ -89,7 +90,7 @@ static void refuse_unknown(const json_t *object, const char *prefix, const char 
             continue;
         char pointer[128];
         pointer_to(prefix, member, pointer);
-        if (!strcmp(member, "callback_url") || !strcmp(member, "recipient_key"))
+        if (!strcmp(member, "recipient_key"))
             sg_field_error(e, pointer, "is not supported by this version");
         else
             sg_field_error(e, pointer, "is not a member of this request");
@@ -205,26 +206,30 @@ static void read_sampler(const json_t *given, json_t *out, sg_field_errors *e)
 
 static void read_formats(const json_t *given, json_t *out, sg_field_errors *e)
 {
-    static const char *const known[] = {"plink", "npy", NULL};
-    bool have[2] = {!given, false};
-    if (given && (!json_is_array(given) || json_array_size(given) == 0 || json_array_size(given) > 2)) {
-        sg_field_error(e, "/formats", "want a list of plink, npy");
+    static const char *const known[] = {"plink", "vcf", "bcf", "npy", "pgen", NULL};
+    enum { KNOWN = sizeof known / sizeof *known - 1 };
+    bool have[KNOWN] = {!given};
+    if (given && (!json_is_array(given) || json_array_size(given) == 0 || json_array_size(given) > KNOWN)) {
+        sg_field_error(e, "/formats", "want a list of plink, vcf, bcf, npy, pgen");
         return;
     }
     for (size_t i = 0; given && i < json_array_size(given); i++) {
         const char *s = json_string_value(json_array_get(given, i));
         char pointer[32];
+        int k = 0;
+        while (s && k < KNOWN && strcmp(s, known[k]) != 0)
+            k++;
         (void)snprintf(pointer, sizeof pointer, "/formats/%zu", i);
-        if (!s || !among(s, known))
-            sg_field_error(e, pointer, "want plink or npy");
-        else if (have[strcmp(s, "plink") != 0])
+        if (!s || k == KNOWN)
+            sg_field_error(e, pointer, "want plink, vcf, bcf, npy or pgen");
+        else if (have[k])
             sg_field_error(e, pointer, "stands here twice");
         else
-            have[strcmp(s, "plink") != 0] = true;
+            have[k] = true;
     }
-    for (int i = 0; i < 2; i++)
-        if (have[i])
-            (void)json_array_append_new(out, json_string(known[i]));
+    for (int k = 0; k < KNOWN; k++)
+        if (have[k])
+            (void)json_array_append_new(out, json_string(known[k]));
 }
 
 static sg_status read_options(const json_t *root, sg_job_request *q, sg_field_errors *e, sg_err *err)
@@ -242,10 +247,45 @@ static sg_status read_options(const json_t *root, sg_job_request *q, sg_field_er
     return made ? SG_OK : sg_fail(err, SG_NOMEM, "no memory for a request");
 }
 
+bool sg_url_parse(const char *url, bool *tls, char *host, size_t n_host)
+{
+    const size_t scheme = !strncmp(url, "https://", 8) ? 8 : !strncmp(url, "http://", 7) ? 7 : 0;
+    const char *h = url + scheme;
+    const size_t n = strcspn(h, "/?");
+    *tls = scheme == 8;
+    for (const unsigned char *p = (const unsigned char *)url; *p; p++)
+        if (*p <= 0x20 || *p >= 0x7f || strchr("\\\"<>^`{|}#", *p))
+            return false;
+    if (!scheme || n == 0 || n >= n_host || h[0] == '-' || h[0] == '.' || h[0] == ':')
+        return false;
+    size_t colon = n;
+    for (size_t i = 0; i < n; i++) {
+        if (h[i] == ':' && colon == n)
+            colon = i;
+        else if (colon < n ? !isdigit((unsigned char)h[i]) : !(isalnum((unsigned char)h[i]) || strchr("-.", h[i])))
+            return false;
+        host[i] = (char)tolower((unsigned char)h[i]);
+    }
+    host[n] = '\0';
+    return colon == n || (n - colon >= 2 && n - colon <= 6 && atoi(host + colon + 1) <= 65535);
+}
+
+static void read_callback(const json_t *given, sg_job_request *q, sg_field_errors *e)
+{
+    char host[256];
+    bool tls;
+    if (!given)
+        return;
+    const int before = e->n;
+    read_text(given, "/callback_url", sizeof q->callback_url - 1, NULL, q->callback_url, e);
+    if (e->n == before && !sg_url_parse(q->callback_url, &tls, host, sizeof host))
+        sg_field_error(e, "/callback_url", "want an absolute http or https URL without user or fragment");
+}
+
 static sg_status read_root(const json_t *root, int64_t people_max, sg_job_request *q, sg_field_errors *e, sg_err *err)
 {
-    static const char *const known[] = {"model",   "cohort", "size", "case_fraction", "seed", "sampler",
-                                        "formats", "name",   NULL};
+    static const char *const known[] = {"model",   "cohort",  "size", "case_fraction", "seed",
+                                        "sampler", "formats", "name", "callback_url",  NULL};
     static const char id_letters[] = "abcdefghijklmnopqrstuvwxyz0123456789._-";
     refuse_unknown(root, "", known, e);
     const json_t *model = json_object_get(root, "model"), *seed = json_object_get(root, "seed");
@@ -259,25 +299,38 @@ static sg_status read_root(const json_t *root, int64_t people_max, sg_job_reques
         q->seed = whole(seed, "/seed", 0, (int64_t)1 << SG_SEED_BITS, e);
     if (name)
         read_text(name, "/name", sizeof q->name - 1, NULL, q->name, e);
+    read_callback(json_object_get(root, "callback_url"), q, e);
     SG_TRY(read_options(root, q, e, err));
     return e->n ? sg_fail(err, SG_LIMIT, "%d part%s of the request cannot be served", e->n, e->n == 1 ? "" : "s")
                 : SG_OK;
 }
 
-sg_status sg_job_request_parse(const void *body, size_t n, int64_t people_max, sg_job_request *out,
-                               sg_field_errors *errors, sg_err *err)
+sg_status sg_json_object(const void *body, size_t n, json_t **out, sg_err *err)
 {
     json_error_t e;
-    memset(out, 0, sizeof *out);
-    memset(errors, 0, sizeof *errors);
-    out->seed = -1;
+    *out = NULL;
     if (depth_of(body, n) > SG_JSON_DEPTH)
         return sg_fail(err, SG_FORMAT, "the JSON is nested deeper than %d", SG_JSON_DEPTH);
     json_t *root = json_loadb(body, n, JSON_REJECT_DUPLICATES, &e);
     if (!root)
         return sg_fail(err, SG_FORMAT, "not JSON at line %d, column %d: %s", e.line, e.column, e.text);
-    sg_status st = json_is_object(root) ? read_root(root, people_max, out, errors, err)
-                                        : sg_fail(err, SG_FORMAT, "the body is not a JSON object");
+    if (!json_is_object(root)) {
+        json_decref(root);
+        return sg_fail(err, SG_FORMAT, "the body is not a JSON object");
+    }
+    *out = root;
+    return SG_OK;
+}
+
+sg_status sg_job_request_parse(const void *body, size_t n, int64_t people_max, sg_job_request *out,
+                               sg_field_errors *errors, sg_err *err)
+{
+    json_t *root;
+    memset(out, 0, sizeof *out);
+    memset(errors, 0, sizeof *errors);
+    out->seed = -1;
+    SG_TRY(sg_json_object(body, n, &root, err));
+    const sg_status st = read_root(root, people_max, out, errors, err);
     json_decref(root);
     return st;
 }

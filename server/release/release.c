@@ -1,8 +1,9 @@
 /* release.c - see release.h. */
 #include "release/release.h"
-#include "audit/audit.h"
+#include "attest/release.h"
 #include "base/clock.h"
 #include "log/log.h"
+#include "release/manifest.h"
 #include "worker/parcel.h"
 
 #include <dirent.h>
@@ -15,8 +16,9 @@
 
 enum { PATH_TEXT = 720 };
 
-sg_status sg_release_place_make(const char *data_dir, sg_release_place *out, sg_err *err)
+sg_status sg_release_place_make(const char *data_dir, const sg_audit_seal *seal, sg_release_place *out, sg_err *err)
 {
+    out->seal = seal;
     if (snprintf(out->quarantine, sizeof out->quarantine, "%s/quarantine", data_dir) >= (int)sizeof out->quarantine ||
         snprintf(out->releases, sizeof out->releases, "%s/releases", data_dir) >= (int)sizeof out->releases)
         return sg_fail(err, SG_LIMIT, "data.dir is too long");
@@ -71,19 +73,48 @@ static sg_status move_folder(const char *from, const char *to, const sg_release_
     return bad ? sg_fail(err, SG_IO, "%s: cannot become a release: %s", from, strerror(bad)) : SG_OK;
 }
 
-static sg_status add_rows(sg_store *s, const sg_job *job, const sg_parcel *files, const sg_verdict *v, sg_err *err)
+static sg_status add_rows(sg_store *s, const sg_job *job, const char *folder, sg_err *err)
 {
-    char hex[SG_DIGEST_HEX], detail[256];
-    for (int i = 0; i < files->n; i++) {
-        sg_job_file f = {.bytes = files->file[i].bytes};
-        (void)snprintf(f.name, sizeof f.name, "%s", files->file[i].name);
-        sg_hex(files->file[i].sha256.b, SG_DIGEST_BYTES, f.sha256);
+    sg_parcel all;
+    SG_TRY(sg_parcel_read(folder, &all, err));
+    for (int i = 0; i < all.n; i++) {
+        sg_job_file f = {.bytes = all.file[i].bytes};
+        (void)snprintf(f.name, sizeof f.name, "%s", all.file[i].name);
+        sg_hex(all.file[i].sha256.b, SG_DIGEST_BYTES, f.sha256);
         SG_TRY(sg_store_file_add(s, job->id, &f, err));
     }
+    return SG_OK;
+}
+
+/* The judged files get what tells of them: a crate, the audit entry, a signed manifest over all but itself. */
+static sg_status describe(sg_store *s, const sg_release_place *p, const sg_job *job, const char *folder,
+                          const sg_parcel *judged, const sg_verdict *v, sg_err *err)
+{
+    char hex[SG_DIGEST_HEX];
+    sg_parcel files;
+    json_t *facts = NULL;
+    SG_TRY(sg_manifest_facts(folder, &facts, err));
     sg_hex(sg_verdict_subject(v)->b, SG_DIGEST_BYTES, hex);
-    (void)snprintf(detail, sizeof detail, "{\"cohort\":\"%s\",\"files\":%d,\"attempt\":%d}", hex, files->n,
-                   job->attempts);
-    return sg_audit_add(s, &(sg_audit_event){"snpgend", "job.release", job->id, "ok", "", detail}, err);
+    sg_status st = sg_crate_write(folder, judged, facts, job, err);
+    if (!st)
+        st = sg_parcel_read(folder, &files, err);
+    if (!st) {
+        json_t *detail = json_pack("{s:s,s:i,s:i}", "cohort", hex, "files", files.n, "attempt", job->attempts);
+        st = sg_manifest_write(folder, &files, facts, job->id, detail, p->seal, s, err);
+        json_decref(detail);
+    }
+    json_decref(facts);
+    return st;
+}
+
+static void undescribe(const char *folder)
+{
+    static const char *const ours[] = {SG_MANIFEST_NAME, SG_CRATE_NAME};
+    char path[PATH_TEXT + 64];
+    for (int i = 0; i < 2; i++) {
+        (void)snprintf(path, sizeof path, "%s/%s", folder, ours[i]);
+        (void)unlink(path);
+    }
 }
 
 static sg_status keep_verdict(sg_store *s, const sg_job *job, const sg_verdict *v, sg_err *err)
@@ -97,12 +128,24 @@ static sg_status keep_verdict(sg_store *s, const sg_job *job, const sg_verdict *
     return st;
 }
 
+/* A reviewer said yes to exactly this cohort, and the policy it was judged by lets one. */
+static bool approved(const sg_verdict *v, sg_store *s, const sg_job *job)
+{
+    sg_decision d;
+    char hex[SG_DIGEST_HEX];
+    if (!sg_verdict_approvable(v) || sg_store_decision_get(s, job->id, &d, NULL) || !d.approve)
+        return false;
+    sg_hex(sg_verdict_subject(v)->b, SG_DIGEST_BYTES, hex);
+    return !strcmp(hex, d.cohort);
+}
+
 sg_status sg_release_publish(const sg_verdict *v, const sg_digest *files, const sg_release_place *p, sg_store *s,
                              const sg_job *job, sg_err *err)
 {
     char from[PATH_TEXT], to[PATH_TEXT];
     sg_parcel found;
-    if (sg_verdict_outcome(v) != SG_OUTCOME_PASS)
+    const bool overruled = sg_verdict_outcome(v) != SG_OUTCOME_PASS;
+    if (overruled && !approved(v, s, job))
         return sg_fail(err, SG_PRIVACY, "job %s: its verdict is \"%s\", only \"pass\" is published", job->id,
                        sg_outcome_name(sg_verdict_outcome(v)));
     quarantine_path(p, job->id, job->attempts, from);
@@ -112,14 +155,19 @@ sg_status sg_release_publish(const sg_verdict *v, const sg_digest *files, const 
     if (found.n == 0 || !sg_digest_equal(&got, files))
         return sg_fail(err, SG_PRIVACY, "job %s: the files in quarantine are not the ones that were judged", job->id);
     SG_TRY(sg_store_begin(s, err));
-    sg_status st = sg_store_job_move(s, job->id, SG_JOB_RUNNING, SG_JOB_RELEASED, "", sg_clock_wall_ms(), err);
-    if (!st)
-        st = add_rows(s, job, &found, v, err);
+    sg_status st = sg_store_job_move(s, job->id, SG_JOB_RUNNING, SG_JOB_RELEASED,
+                                     overruled ? "approved_by_reviewer" : "", sg_clock_wall_ms(), err);
     if (!st)
         st = keep_verdict(s, job, v, err);
     if (!st)
+        st = describe(s, p, job, from, &found, v, err);
+    if (!st)
+        st = add_rows(s, job, from, err);
+    if (!st)
         st = move_folder(from, to, p, err);
     const bool moved = !st;
+    if (!moved)
+        undescribe(from);
     st = sg_store_end(s, st, err);
     /* The row says running: what the rename moved goes again; should that fail, recovery does it. */
     if (st && moved && sg_dir_remove(to, NULL))
@@ -150,8 +198,8 @@ sg_status sg_release_settle(const void *sealed, size_t n, const uint8_t key[SG_K
     sg_verdict *v;
     sg_digest files;
     SG_TRY(sg_verdict_unseal(sealed, n, key, &files, &v, err));
-    const sg_status st = sg_verdict_outcome(v) == SG_OUTCOME_PASS ? sg_release_publish(v, &files, p, s, job, err)
-                                                                  : sg_release_withhold(v, p, s, job, err);
+    const bool out = sg_verdict_outcome(v) == SG_OUTCOME_PASS || approved(v, s, job);
+    const sg_status st = out ? sg_release_publish(v, &files, p, s, job, err) : sg_release_withhold(v, p, s, job, err);
     sg_verdict_free(v);
     return st;
 }
@@ -192,27 +240,37 @@ sg_status sg_release_open(const sg_release_place *p, sg_store *s, const sg_job *
     return sg_fail(err, SG_IO, "%s: not the file that was released", path);
 }
 
-static bool is_released(sg_store *s, const char *id)
+/* A database that cannot say is no reason to remove what it may have released. */
+static sg_status is_released(sg_store *s, const char *id, bool *yes, sg_err *err)
 {
     sg_job j;
-    return sg_store_job_get(s, id, &j, NULL) == SG_OK && j.state == SG_JOB_RELEASED;
+    const sg_status st = sg_store_job_get(s, id, &j, err);
+    *yes = !st && j.state == SG_JOB_RELEASED;
+    return st == SG_NOT_FOUND ? SG_OK : st;
+}
+
+static sg_status sweep_one(const char *dir, const char *name, sg_store *keep_released, int *n_removed, sg_err *err)
+{
+    char path[PATH_TEXT + 256];
+    bool keep = !strcmp(name, ".") || !strcmp(name, "..");
+    if (!keep && keep_released)
+        SG_TRY(is_released(keep_released, name, &keep, err));
+    if (keep)
+        return SG_OK;
+    (void)snprintf(path, sizeof path, "%s/%s", dir, name);
+    SG_TRY(sg_dir_remove(path, err));
+    ++*n_removed;
+    return SG_OK;
 }
 
 static sg_status sweep(const char *dir, sg_store *keep_released, int *n_removed, sg_err *err)
 {
-    char path[PATH_TEXT + 256];
     DIR *d = opendir(dir);
     if (!d)
         return sg_fail(err, SG_IO, "%s: %s", dir, strerror(errno));
     sg_status st = SG_OK;
-    for (struct dirent *x; !st && (x = readdir(d));) {
-        if (!strcmp(x->d_name, ".") || !strcmp(x->d_name, "..") ||
-            (keep_released && is_released(keep_released, x->d_name)))
-            continue;
-        (void)snprintf(path, sizeof path, "%s/%s", dir, x->d_name);
-        st = sg_dir_remove(path, err);
-        *n_removed += !st;
-    }
+    for (struct dirent *x; !st && (x = readdir(d));)
+        st = sweep_one(dir, x->d_name, keep_released, n_removed, err);
     (void)closedir(d);
     return st;
 }

@@ -8,7 +8,8 @@
  *
  * Order of a release, and what a crash after each step leaves:
  *   1. the files are hashed and compared with the digest inside the verdict   job running, quarantine: queued again
- *   2. begin; the row moves to released; files and audit row are added        rolled back, as 1
+ *   2. begin; the row moves to released; crate, audit entry and signed
+ *      manifest are written into the folder; file rows are added              rolled back, as 1
  *   3. quarantine folder renamed, both parents synced                         releases/<job> without a released row:
  *                                                                             removed by sg_release_recover, queued
  * again
@@ -18,21 +19,25 @@
 #ifndef SG_SERVER_RELEASE_RELEASE_H
 #define SG_SERVER_RELEASE_RELEASE_H
 
+#include "audit/audit.h"
 #include "privacy/privacy.h"
 #include "store/store.h"
 
 typedef struct sg_release_place {
     char quarantine[600], releases[600]; /* folders */
+    const sg_audit_seal *seal;           /* signs manifests and checkpoints; borrowed */
 } sg_release_place;
 
 /* <data_dir>/quarantine and <data_dir>/releases, made when absent. IO. */
-sg_status sg_release_place_make(const char *data_dir, sg_release_place *out, sg_err *err) SG_MUST_USE;
+sg_status sg_release_place_make(const char *data_dir, const sg_audit_seal *seal, sg_release_place *out,
+                                sg_err *err) SG_MUST_USE;
 
 /* The folder of one attempt of a job, fresh and empty (whatever was there is removed). out [700]. IO. */
 sg_status sg_release_quarantine(const sg_release_place *p, const char *job, int attempt, char *out,
                                 sg_err *err) SG_MUST_USE;
 
-/* Moves a running job to released. Only a verdict that passed opens the door, only for the files whose digest it
+/* Moves a running job to released. Only a verdict that passed opens the door, or an approvable one with a reviewer's approval of
+ * that very cohort in the database; only for the files whose digest it
  * carries, only for this job and this attempt: PRIVACY otherwise, and nothing is published. STATE: the job is not
  * running any more. IO: the disk; the job is still running and its files are still in quarantine (or gone with the
  * crash). */
@@ -46,6 +51,14 @@ sg_status sg_release_withhold(const sg_verdict *v, const sg_release_place *p, sg
 /* What the worker sent: unseals, then publishes or withholds. PRIVACY when a byte of the seal is wrong. */
 sg_status sg_release_settle(const void *sealed, size_t n, const uint8_t key[SG_KEY_BYTES], const sg_release_place *p,
                             sg_store *s, const sg_job *job, sg_err *err) SG_MUST_USE;
+
+/* What a released job's cohort, made again as `job` (its attempt names the folder in quarantine), has to do with the one that
+ * was released: the judged files one by one by the digests of then, the rest (manifest, crate) is made from them. cohort:
+ * the digest of the genotypes that were judged then. Fills outcome, reason, n_file and differing of `out`; publishes
+ * nothing. PRIVACY: the seal or the files are not the worker's; IO. */
+sg_status sg_release_compare(const void *sealed, size_t n, const uint8_t key[SG_KEY_BYTES], const sg_release_place *p,
+                             sg_store *s, const sg_job *job, const char *cohort, sg_verification *out,
+                             sg_err *err) SG_MUST_USE;
 
 /* Removes what an attempt left in quarantine. */
 sg_status sg_release_discard(const sg_release_place *p, const char *job, int attempt, sg_err *err) SG_MUST_USE;

@@ -16,6 +16,24 @@ bool sg_routes_json_wanted(const sg_request *q, sg_answer *a);
 /* Takes j over and answers with it; tagged: a strong ETag from the bytes, so that a poll may end in 304. */
 void sg_routes_json(sg_answer *a, const sg_request *q, int status, json_t *j, bool tagged);
 
+/* Puts the answer off while `unfinished` and the caller would rather wait (Prefer: wait=N, at most http.wait_max_s); true:
+ * the handler returns and is called again when the topic changes. Also says which preference was applied. */
+bool sg_routes_wait(const sg_service *s, const sg_request *q, sg_answer *a, bool unfinished, uint64_t topic);
+
+/* Link: the first page and, unless next is empty, the next one (RFC 8288), with the filters of this request. */
+void sg_routes_links(const sg_request *q, sg_answer *a, const char *next);
+
+/* A time: 2027-01-31 or 2027-01-31T12:00:00[.123]Z. */
+bool sg_routes_time(const char *text, int64_t *ms);
+
+/* An array of {"parameter","detail"} as a 400; takes it over. true: it was empty. */
+bool sg_routes_no_errors(const sg_request *q, sg_answer *a, json_t *errors);
+
+/* 415 unless the body is application/json. */
+bool sg_routes_json_body(const sg_request *q, sg_answer *a);
+/* A 422 with every mistake. */
+void sg_routes_field_problem(const sg_request *q, sg_answer *a, const sg_field_errors *errors);
+
 /* page_size (default 20, at most 100) and page_token (a row number), and no parameter outside `known`; otherwise a 400
  * with one error per parameter stands in a. */
 bool sg_routes_page(const sg_request *q, sg_answer *a, const char *const *known, int64_t *size, int64_t *token);
@@ -32,7 +50,34 @@ json_t *sg_routes_job_json(const sg_service *s, const sg_job *job);
     X(livez)                                                                                                           \
     X(readyz)                                                                                                          \
     X(openapi)                                                                                                         \
-    X(models) X(model) X(panel) X(jobs_create) X(jobs_list) X(job_get) X(job_delete) X(job_report) X(job_file) X(audit)
+    X(models)                                                                                                          \
+    X(model)                                                                                                           \
+    X(panel)                                                                                                           \
+    X(jobs_create)                                                                                                     \
+    X(jobs_list)                                                                                                       \
+    X(job_get)                                                                                                         \
+    X(job_delete)                                                                                                      \
+    X(job_report)                                                                                                      \
+    X(job_file)                                                                                                        \
+    X(job_manifest)                                                                                                    \
+    X(job_events)                                                                                                      \
+    X(job_verify)                                                                                                      \
+    X(job_verification)                                                                                                \
+    X(job_decision)                                                                                                    \
+    X(events)                                                                                                          \
+    X(usage)                                                                                                           \
+    X(keys_list)                                                                                                       \
+    X(keys_create)                                                                                                     \
+    X(key_get)                                                                                                         \
+    X(key_delete)                                                                                                      \
+    X(key_rotate)                                                                                                      \
+    X(service_info)                                                                                                    \
+    X(resource)                                                                                                        \
+    X(audit)                                                                                                           \
+    X(audit_checkpoint)                                                                                                \
+    X(audit_key)                                                                                                       \
+    X(audit_proof)                                                                                                     \
+    X(metrics)
 SG_HANDLERS(X)
 #undef X
 

@@ -1,13 +1,14 @@
 /* jobs.c - POST and GET /v1/jobs, GET and DELETE /v1/jobs/{id}, its report and its files. */
+#include "routes/hub.h"
 #include "routes/internal.h"
 #include "audit/audit.h"
 #include "base/clock.h"
+#include "hooks/hooks.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
 /* ---- a job as JSON ---- */
@@ -61,6 +62,8 @@ json_t *sg_routes_job_json(const sg_service *s, const sg_job *job)
     (void)json_object_set_new(j, "finished", time_or_null(job->finished_ms));
     (void)json_object_set_new(j, "attempts", json_integer(job->attempts));
     (void)json_object_set_new(j, "reason", *job->reason ? json_string(job->reason) : json_null());
+    (void)json_object_set_new(j, "priority", json_integer(job->priority));
+    (void)json_object_set_new(j, "callback_url", *job->callback_url ? json_string(job->callback_url) : json_null());
     int64_t ahead = 0;
     if (job->state == SG_JOB_QUEUED && sg_store_job_ahead(s->store, job->seq, &ahead, NULL) == SG_OK)
         (void)json_object_set_new(j, "queue_position", json_integer(ahead + 1));
@@ -78,16 +81,6 @@ json_t *sg_routes_job_json(const sg_service *s, const sg_job *job)
 
 /* ---- POST /v1/jobs ---- */
 
-static bool json_body(const sg_request *q, sg_answer *a)
-{
-    const char *type = sg_request_header(q, "Content-Type");
-    const size_t n = type ? strcspn(type, "; \t") : 0;
-    if (n == 16 && !strncasecmp(type, "application/json", 16))
-        return true;
-    sg_answer_problem(a, q, 415, NULL, "send Content-Type: application/json");
-    return false;
-}
-
 /* An RFC 8941 string or a bare token: 1..255 visible ASCII characters. */
 static bool idempotency_key(const sg_request *q, sg_answer *a, const char **out)
 {
@@ -103,16 +96,6 @@ static bool idempotency_key(const sg_request *q, sg_answer *a, const char **out)
     return fine;
 }
 
-static void field_problem(const sg_request *q, sg_answer *a, const sg_field_errors *errors)
-{
-    sg_buf b;
-    sg_buf_init(&b, 1 << 16);
-    const bool ok = sg_field_errors_json(errors, &b, NULL) == SG_OK;
-    sg_answer_problem(a, q, 422, ok ? (const char *)b.data : NULL, "%d part%s of the request cannot be served",
-                      errors->n, errors->n == 1 ? "" : "s");
-    sg_buf_clear(&b);
-}
-
 /* The body as a request for a model that exists; otherwise the answer stands in a. */
 static bool read_request(const sg_service *s, const sg_request *q, sg_answer *a, sg_job_request *out,
                          const sg_model_facts **model)
@@ -125,41 +108,107 @@ static bool read_request(const sg_service *s, const sg_request *q, sg_answer *a,
         sg_field_error(&errors, "/model", "there is no such model");
     else if ((!st || st == SG_LIMIT) && *model && (*model)->n_label != 2)
         sg_field_error(&errors, "/model", "has %" PRId64 " labels; cases and controls need two", (*model)->n_label);
+    if ((!st || st == SG_LIMIT) && *out->callback_url && !sg_hook_allowed(s->config, out->callback_url))
+        sg_field_error(&errors, "/callback_url", "names no host that webhooks.hosts of this service allows");
     if (st && st != SG_LIMIT)
         sg_answer_error(a, q, st, &err);
     else if (errors.n)
-        field_problem(q, a, &errors);
+        sg_routes_field_problem(q, a, &errors);
     else
         return true;
     return false;
 }
 
-static void accepted(const sg_service *s, const sg_request *q, sg_answer *a, const sg_job *job)
+/* RateLimit fields (draft 10): what is left of the day's people and of the open jobs. */
+static void rate_limit(sg_answer *a, const sg_quota *q)
 {
-    sg_routes_json(a, q, 202, sg_routes_job_json(s, job), false);
-    sg_answer_header(a, "Location", "/v1/jobs/%s", job->id);
-    sg_answer_header(a, "Retry-After", "1");
+    const int64_t day = q->day_max - q->day_used, model = q->model_max - q->model_used;
+    sg_answer_header(a, "RateLimit-Policy",
+                     "\"people\";q=%" PRId64 ";w=86400, \"model-people\";q=%" PRId64
+                     ";w=86400, \"open-jobs\";q=%" PRId64,
+                     q->day_max, q->model_max, q->jobs_max);
+    sg_answer_header(a, "RateLimit",
+                     "\"people\";r=%" PRId64 ";t=%" PRId64 ", \"model-people\";r=%" PRId64 ";t=%" PRId64
+                     ", \"open-jobs\";r=%" PRId64,
+                     day > 0 ? day : 0, q->reset_s, model > 0 ? model : 0, q->reset_s,
+                     q->jobs_max > q->jobs_open ? q->jobs_max - q->jobs_open : 0);
 }
 
-static void submitted(const sg_service *s, const sg_request *q, sg_answer *a, sg_submit outcome, const sg_job *job)
+/* The job as it is, or later: whoever prefers to wait hears of its end. */
+static void accepted(const sg_service *s, const sg_request *q, sg_answer *a, const sg_job *job)
 {
-    switch (outcome) {
-    case SG_SUBMIT_NEW:
-    case SG_SUBMIT_AGAIN:
-        accepted(s, q, a, job);
+    if (sg_routes_wait(s, q, a, !sg_job_state_finished(job->state), sg_hub_job(job->id))) {
+        (void)snprintf(a->note, sizeof a->note, "%s", job->id);
         return;
-    case SG_SUBMIT_OTHER_BODY:
+    }
+    char applied[SG_HTTP_VALUE] = "";
+    if (a->n_header)
+        memcpy(applied, a->header[0].value, sizeof applied);
+    a->n_header = 0;
+    sg_routes_json(a, q, 202, sg_routes_job_json(s, job), false);
+    sg_answer_header(a, "Location", "/v1/jobs/%s", job->id);
+    if (!sg_job_state_finished(job->state))
+        sg_answer_header(a, "Retry-After", "1");
+    if (*applied)
+        sg_answer_header(a, "Preference-Applied", "%s", applied);
+}
+
+static void too_many(const sg_service *s, const sg_request *q, sg_answer *a, sg_submit outcome, const sg_quota *quota)
+{
+    int64_t wait_s = 10;
+    if (outcome == SG_SUBMIT_QUEUE_FULL)
+        sg_answer_problem(a, q, 429, NULL, "the queue is full: %lld jobs wait", (long long)s->config->queue_max);
+    else if (outcome == SG_SUBMIT_KEY_FULL)
+        sg_answer_problem(a, q, 429, NULL, "this key has %lld jobs waiting or running, the most it may have",
+                          (long long)quota->jobs_max);
+    else if (outcome == SG_SUBMIT_DAY_FULL)
+        sg_answer_problem(a, q, 429, NULL,
+                          "%lld of %lld people of today are used; this cohort does not fit into the rest",
+                          (long long)quota->day_used, (long long)quota->day_max);
+    else
+        sg_answer_problem(
+            a, q, 429, NULL,
+            "%lld of %lld people of today are used for this model; this cohort does not fit into the rest",
+            (long long)quota->model_used, (long long)quota->model_max);
+    if (outcome == SG_SUBMIT_DAY_FULL || outcome == SG_SUBMIT_MODEL_FULL)
+        wait_s = quota->reset_s;
+    sg_answer_header(a, "Retry-After", "%lld", (long long)wait_s);
+}
+
+static void submitted(const sg_service *s, const sg_request *q, sg_answer *a, sg_submit outcome, const sg_submission *w,
+                      const sg_job *job)
+{
+    if (outcome == SG_SUBMIT_OTHER_BODY) {
         sg_answer_problem(a, q, 422, NULL, "this Idempotency-Key was used with another body");
         return;
-    case SG_SUBMIT_QUEUE_FULL:
-        sg_answer_problem(a, q, 429, NULL, "the queue is full: %lld jobs wait", (long long)s->config->queue_max);
-        break;
-    case SG_SUBMIT_KEY_FULL:
-        sg_answer_problem(a, q, 429, NULL, "this key has %lld jobs waiting or running, the most it may have",
-                          (long long)s->config->per_key_max);
-        break;
     }
-    sg_answer_header(a, "Retry-After", "10");
+    if (outcome == SG_SUBMIT_NEW || outcome == SG_SUBMIT_AGAIN)
+        accepted(s, q, a, job);
+    else
+        too_many(s, q, a, outcome, &w->quota);
+    if (!a->put_off_ms)
+        rate_limit(a, &w->quota);
+}
+
+/* A later turn of a request that waits: its job was made in the first. */
+static bool waited(const sg_service *s, const sg_request *q, sg_answer *a, const sg_caller *who)
+{
+    sg_job job;
+    sg_quota quota;
+    sg_err err = {0};
+    if (!q->turn || !*q->note)
+        return false;
+    sg_status st = sg_store_job_get(s->store, q->note, &job, &err);
+    if (!st)
+        st = sg_jobs_quota(s->jobs, who->key_id, who->owner, job.model, &quota, &err);
+    if (st) {
+        sg_answer_error(a, q, st, &err);
+        return true;
+    }
+    accepted(s, q, a, &job);
+    if (!a->put_off_ms)
+        rate_limit(a, &quota);
+    return true;
 }
 
 void sg_route_jobs_create(void *ctx, const sg_request *q, sg_answer *a)
@@ -169,8 +218,8 @@ void sg_route_jobs_create(void *ctx, const sg_request *q, sg_answer *a)
     sg_job_request request;
     sg_submission w = {.request = &request, .request_id = q->id};
     sg_err err = {0};
-    if (!sg_routes_caller(s, q, a, SG_SCOPE_JOBS_CREATE, &who) || !sg_routes_json_wanted(q, a) || !json_body(q, a) ||
-        !idempotency_key(q, a, &w.idempotency_key))
+    if (!sg_routes_caller(s, q, a, SG_SCOPE_JOBS_CREATE, &who) || waited(s, q, a, &who) ||
+        !sg_routes_json_wanted(q, a) || !sg_routes_json_body(q, a) || !idempotency_key(q, a, &w.idempotency_key))
         return;
     if (!sg_jobs_know_models(s->jobs)) {
         sg_answer_problem(a, q, 503, NULL, "the models are being opened");
@@ -188,7 +237,7 @@ void sg_route_jobs_create(void *ctx, const sg_request *q, sg_answer *a)
     if (st)
         sg_answer_error(a, q, st, &err);
     else
-        submitted(s, q, a, outcome, &job);
+        submitted(s, q, a, outcome, &w, &job);
 }
 
 /* ---- GET /v1/jobs ---- */
@@ -213,9 +262,39 @@ static sg_status add_job(void *ctx, const sg_job *job, sg_err *err)
     return SG_OK;
 }
 
+static void wrong_filter(json_t *errors, const char *parameter, const char *detail)
+{
+    (void)json_array_append_new(errors, json_pack("{s:s,s:s}", "parameter", parameter, "detail", detail));
+}
+
+/* The filters of a list. A reviewer who is no admin sees what is withheld, whoever owns it. */
+static bool read_filter(const sg_request *q, sg_answer *a, const sg_caller *who, sg_job_filter *f)
+{
+    json_t *errors = json_array();
+    const char *state = sg_request_query(q, "state"), *owner = sg_request_query(q, "owner");
+    const char *from = sg_request_query(q, "created_from"), *to = sg_request_query(q, "created_to");
+    sg_job_state parsed = SG_JOB_QUEUED;
+    sg_err err;
+    const bool known = state && sg_job_state_parse(state, &parsed, &err) == SG_OK;
+    const bool everybody = (who->scopes & SG_SCOPE_ADMIN) ||
+                           ((who->scopes & SG_SCOPE_RELEASE_REVIEW) && known && parsed == SG_JOB_WITHHELD);
+    f->state = known ? (int)parsed : -1;
+    f->model = sg_request_query(q, "model");
+    f->owner = everybody ? owner : who->owner;
+    if (state && !known)
+        wrong_filter(errors, "state", "is no job state");
+    if (owner && !everybody && strcmp(owner, who->owner) != 0)
+        wrong_filter(errors, "owner", "may be you alone without the scope admin");
+    if (from && !sg_routes_time(from, &f->from_ms))
+        wrong_filter(errors, "created_from", "want a time like 2027-01-31T12:00:00Z, or a date");
+    if (to && !sg_routes_time(to, &f->to_ms))
+        wrong_filter(errors, "created_to", "want a time like 2027-01-31T12:00:00Z, or a date");
+    return sg_routes_no_errors(q, a, errors);
+}
+
 void sg_route_jobs_list(void *ctx, const sg_request *q, sg_answer *a)
 {
-    static const char *const known[] = {"state", "model", NULL};
+    static const char *const known[] = {"state", "model", "owner", "created_from", "created_to", NULL};
     const sg_service *s = ctx;
     sg_caller who;
     page p = {.s = s};
@@ -224,19 +303,9 @@ void sg_route_jobs_list(void *ctx, const sg_request *q, sg_answer *a)
     if (!sg_routes_caller(s, q, a, SG_SCOPE_JOBS_READ, &who) || !sg_routes_json_wanted(q, a) ||
         !sg_routes_page(q, a, known, &p.size, &token))
         return;
-    sg_job_filter f = {.owner = who.scopes & SG_SCOPE_ADMIN ? NULL : who.owner,
-                       .model = sg_request_query(q, "model"),
-                       .state = -1,
-                       .before_seq = token,
-                       .limit = p.size + 1};
-    const char *state = sg_request_query(q, "state");
-    sg_job_state parsed;
-    if (state && sg_job_state_parse(state, &parsed, &err)) {
-        sg_answer_problem(a, q, 400, "[{\"parameter\":\"state\",\"detail\":\"is no job state\"}]", "%s", err.msg);
+    sg_job_filter f = {.before_seq = token, .limit = p.size + 1};
+    if (!read_filter(q, a, &who, &f))
         return;
-    }
-    if (state)
-        f.state = (int)parsed;
     p.list = json_array();
     const sg_status st = sg_store_job_each(s->store, &f, add_job, &p, &err);
     json_t *all = json_pack("{s:o}", "jobs", p.list);
@@ -249,9 +318,17 @@ void sg_route_jobs_list(void *ctx, const sg_request *q, sg_answer *a)
         return;
     }
     sg_routes_json(a, q, 200, all, true);
+    sg_routes_links(q, a, p.more ? next : "");
 }
 
 /* ---- one job ---- */
+
+/* What the caller has is still the truth: it would rather wait. Without If-None-Match it waits for the end. */
+static bool nothing_new(const sg_request *q, const sg_answer *a)
+{
+    const char *had = sg_request_header(q, "If-None-Match");
+    return !had || sg_http_etag_in(had, a->etag);
+}
 
 void sg_route_job_get(void *ctx, const sg_request *q, sg_answer *a)
 {
@@ -261,8 +338,11 @@ void sg_route_job_get(void *ctx, const sg_request *q, sg_answer *a)
     if (!sg_routes_caller(s, q, a, SG_SCOPE_JOBS_READ, &who) || !sg_routes_json_wanted(q, a) ||
         !sg_routes_job(s, q, a, &who, false, &job))
         return;
+    const bool unfinished = !sg_job_state_finished(job.state);
     sg_routes_json(a, q, 200, sg_routes_job_json(s, &job), true);
-    if (!sg_job_state_finished(job.state))
+    if (sg_routes_wait(s, q, a, unfinished && nothing_new(q, a), sg_hub_job(job.id)))
+        return;
+    if (unfinished)
         sg_answer_header(a, "Retry-After", "1");
 }
 
@@ -302,18 +382,12 @@ void sg_route_job_report(void *ctx, const sg_request *q, sg_answer *a)
     sg_routes_json(a, q, 200, j, true);
 }
 
-void sg_route_job_file(void *ctx, const sg_request *q, sg_answer *a)
+static void send_file(const sg_service *s, const sg_request *q, sg_answer *a, const sg_caller *who, const sg_job *job,
+                      const char *name)
 {
-    const sg_service *s = ctx;
-    sg_caller who;
-    sg_job job;
     sg_job_file f;
-    char name[SG_FILE_NAME];
     sg_err err = {0};
-    if (!sg_routes_caller(s, q, a, SG_SCOPE_JOBS_READ, &who) || !sg_routes_job(s, q, a, &who, true, &job))
-        return;
-    sg_request_segment(q, "/v1/jobs/{id}/files/{name}", 1, name, sizeof name);
-    const sg_status st = sg_release_open(s->place, s->store, &job, name, &a->fd, &f, &err);
+    const sg_status st = sg_release_open(s->place, s->store, job, name, &a->fd, &f, &err);
     if (st == SG_NOT_FOUND || st == SG_STATE) {
         sg_answer_problem(a, q, 404, NULL, "%s", st == SG_STATE ? err.msg : "the job has no such file");
         return;
@@ -332,6 +406,28 @@ void sg_route_job_file(void *ctx, const sg_request *q, sg_answer *a)
                                                  : "application/octet-stream");
     sg_answer_header(a, "Content-Disposition", "attachment; filename=\"%s\"", f.name);
     if (!strcmp(q->method, "GET") &&
-        sg_audit_add(s->store, &(sg_audit_event){who.owner, "file.download", job.id, "ok", q->id, f.name}, &err))
+        sg_audit_add(s->store, &(sg_audit_event){who->owner, "file.download", job->id, "ok", q->id, f.name}, &err))
         sg_answer_error(a, q, SG_IO, &err); /* what cannot be recorded is not handed out */
+}
+
+void sg_route_job_file(void *ctx, const sg_request *q, sg_answer *a)
+{
+    const sg_service *s = ctx;
+    sg_caller who;
+    sg_job job;
+    char name[SG_FILE_NAME];
+    if (!sg_routes_caller(s, q, a, SG_SCOPE_JOBS_READ, &who) || !sg_routes_job(s, q, a, &who, true, &job))
+        return;
+    sg_request_segment(q, "/v1/jobs/{id}/files/{name}", 1, name, sizeof name);
+    send_file(s, q, a, &who, &job, name);
+}
+
+void sg_route_job_manifest(void *ctx, const sg_request *q, sg_answer *a)
+{
+    const sg_service *s = ctx;
+    sg_caller who;
+    sg_job job;
+    if (sg_routes_caller(s, q, a, SG_SCOPE_JOBS_READ, &who) && sg_routes_json_wanted(q, a) &&
+        sg_routes_job(s, q, a, &who, true, &job))
+        send_file(s, q, a, &who, &job, "manifest.json");
 }

@@ -1,15 +1,24 @@
 /* routes.c - the table of operations and what they share; see routes.h. */
 #include "routes/internal.h"
+#include "audit/audit.h"
+#include "base/clock.h"
 #include "log/embed.h"
+#include "metrics/metrics.h"
 
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+#include <time.h>
+
+enum { KEYS_WAIT_MS = 6000 }; /* longer than a reading of the issuer's keys may take */
 
 const sg_route sg_routes[] = {{"GET", "/livez", sg_route_livez, false},
                               {"GET", "/readyz", sg_route_readyz, false},
                               {"GET", "/openapi.json", sg_route_openapi, false},
+                              {"GET", "/service-info", sg_route_service_info, false},
+                              {"GET", "/.well-known/oauth-protected-resource", sg_route_resource, false},
                               {"GET", "/v1/models", sg_route_models, false},
                               {"GET", "/v1/models/{id}", sg_route_model, false},
                               {"GET", "/v1/models/{id}/panel", sg_route_panel, false},
@@ -19,20 +28,77 @@ const sg_route sg_routes[] = {{"GET", "/livez", sg_route_livez, false},
                               {"DELETE", "/v1/jobs/{id}", sg_route_job_delete, false},
                               {"GET", "/v1/jobs/{id}/report", sg_route_job_report, false},
                               {"GET", "/v1/jobs/{id}/files/{name}", sg_route_job_file, false},
+                              {"GET", "/v1/jobs/{id}/manifest", sg_route_job_manifest, false},
+                              {"GET", "/v1/jobs/{id}/events", sg_route_job_events, false},
+                              {"POST", "/v1/jobs/{id}/decision", sg_route_job_decision, true},
+                              {"POST", "/v1/jobs/{id}/verify", sg_route_job_verify, true},
+                              {"GET", "/v1/jobs/{id}/verification", sg_route_job_verification, false},
+                              {"GET", "/v1/events", sg_route_events, false},
+                              {"GET", "/v1/usage", sg_route_usage, false},
+                              {"GET", "/v1/keys", sg_route_keys_list, false},
+                              {"POST", "/v1/keys", sg_route_keys_create, true},
+                              {"GET", "/v1/keys/{id}", sg_route_key_get, false},
+                              {"DELETE", "/v1/keys/{id}", sg_route_key_delete, false},
+                              {"POST", "/v1/keys/{id}/rotate", sg_route_key_rotate, true},
                               {"GET", "/v1/audit", sg_route_audit, false},
+                              {"GET", "/v1/audit/checkpoint", sg_route_audit_checkpoint, false},
+                              {"GET", "/v1/audit/key", sg_route_audit_key, false},
+                              {"GET", "/v1/audit/proof", sg_route_audit_proof, false},
                               {NULL, NULL, NULL, false}};
 
+const sg_route sg_admin_routes[] = {{"GET", "/metrics", sg_route_metrics, false},
+                                    {"GET", "/livez", sg_route_livez, false},
+                                    {"GET", "/readyz", sg_route_readyz, false},
+                                    {NULL, NULL, NULL, false}};
+
 /* ---- shared ---- */
+
+uint64_t sg_routes_keys_topic(void)
+{
+    return sg_http_topic("issuer", "keys");
+}
+
+static void challenge(const sg_service *s, sg_answer *a, const char *error, const char *scope)
+{
+    const sg_config *c = s->config;
+    char where[SG_CONFIG_TEXT + 64] = "";
+    if (s->tokens && *c->service_url && !strpbrk(c->service_url, "\"\\"))
+        (void)snprintf(where, sizeof where, ", resource_metadata=\"%s/.well-known/oauth-protected-resource\"",
+                       c->service_url);
+    sg_answer_header(a, "WWW-Authenticate", "Bearer realm=\"snpgen\"%s%s%s%s%s%s%s", *error ? ", error=\"" : "", error,
+                     *error ? "\"" : "", *scope ? ", scope=\"" : "", scope, *scope ? "\"" : "", where);
+}
+
+/* The same words whatever was wrong; whoever is wrong too often hears them later each time. */
+static void turn_away(const sg_service *s, const sg_request *q, sg_answer *a, bool came_with_one)
+{
+    const int64_t wait = q->turn || !s->backoff ? 0 : sg_backoff_failed(s->backoff, q->peer, sg_clock_mono_ns());
+    if (wait > 0 && !q->last) {
+        a->put_off_ms = wait;
+        a->topic = 0;
+        return;
+    }
+    sg_metrics_add(SG_COUNT_auth_failures, "", 1);
+    sg_answer_problem(a, q, 401, NULL, "send a valid key: Authorization: Bearer sgk_...%s",
+                      s->tokens ? ", or a token of the issuer that /.well-known/oauth-protected-resource names" : "");
+    challenge(s, a, came_with_one ? "invalid_token" : "", "");
+}
 
 bool sg_routes_caller(const sg_service *s, const sg_request *q, sg_answer *a, sg_scope scope, sg_caller *out)
 {
     sg_err err = {0};
+    sg_audit_from(q->peer);
     const char *key = sg_http_bearer(sg_request_header(q, "Authorization"));
-    const sg_status st = sg_auth_check(s->store, key ? key : "", out, &err);
-    if (st == SG_PRIVACY) {
-        sg_answer_problem(a, q, 401, NULL, "send a valid key: Authorization: Bearer sgk_...");
-        sg_answer_header(a, "WWW-Authenticate",
-                         key ? "Bearer realm=\"snpgen\", error=\"invalid_token\"" : "Bearer realm=\"snpgen\"");
+    const bool token = s->tokens && key && strncmp(key, "sgk_", 4) != 0 && strchr(key, '.');
+    sg_status st = token ? sg_tokens_check(s->tokens, s->store, key, q->id, out, &err)
+                         : sg_auth_check(s->store, key ? key : "", out, &err);
+    if (token && st == SG_STATE && !q->turn && !q->last) {
+        a->put_off_ms = KEYS_WAIT_MS;
+        a->topic = sg_routes_keys_topic();
+        return false;
+    }
+    if (st == SG_PRIVACY || (token && st == SG_STATE)) {
+        turn_away(s, q, a, key != NULL);
         return false;
     }
     if (st) {
@@ -44,9 +110,8 @@ bool sg_routes_caller(const sg_service *s, const sg_request *q, sg_answer *a, sg
         return true;
     char words[SG_SCOPES_TEXT];
     sg_auth_scopes_print((unsigned)scope, words);
-    sg_answer_problem(a, q, 403, NULL, "this key lacks the scope %s", words);
-    sg_answer_header(a, "WWW-Authenticate", "Bearer realm=\"snpgen\", error=\"insufficient_scope\", scope=\"%s\"",
-                     words);
+    sg_answer_problem(a, q, 403, NULL, "this %s lacks the scope %s", token ? "token" : "key", words);
+    challenge(s, a, "insufficient_scope", words);
     return false;
 }
 
@@ -80,7 +145,7 @@ void sg_routes_json(sg_answer *a, const sg_request *q, int status, json_t *j, bo
     }
 }
 
-static bool number_of(const char *s, int64_t max, int64_t *out)
+static bool count_of(const char *s, int64_t max, int64_t *out)
 {
     *out = 0;
     if (!*s || strlen(s) > 15)
@@ -102,9 +167,9 @@ bool sg_routes_page(const sg_request *q, sg_answer *a, const char *const *known,
         const sg_http_pair *p = &q->query[i];
         const char *wrong = NULL;
         if (!strcmp(p->name, "page_size"))
-            wrong = number_of(p->value, 100, size) ? NULL : "want 1..100";
+            wrong = count_of(p->value, 100, size) ? NULL : "want 1..100";
         else if (!strcmp(p->name, "page_token"))
-            wrong = p->value[0] == 'p' && number_of(p->value + 1, (int64_t)1 << 53, token)
+            wrong = p->value[0] == 'p' && count_of(p->value + 1, (int64_t)1 << 53, token)
                         ? NULL
                         : "is not a token this service gave";
         else
@@ -115,6 +180,11 @@ bool sg_routes_page(const sg_request *q, sg_answer *a, const char *const *known,
         if (wrong)
             (void)json_array_append_new(errors, json_pack("{s:s,s:s}", "parameter", p->name, "detail", wrong));
     }
+    return sg_routes_no_errors(q, a, errors);
+}
+
+bool sg_routes_no_errors(const sg_request *q, sg_answer *a, json_t *errors)
+{
     const bool fine = json_array_size(errors) == 0;
     if (!fine) {
         char *text = json_dumps(errors, JSON_COMPACT);
@@ -123,6 +193,84 @@ bool sg_routes_page(const sg_request *q, sg_answer *a, const char *const *known,
     }
     json_decref(errors);
     return fine;
+}
+
+bool sg_routes_time(const char *text, int64_t *ms)
+{
+    struct tm tm = {0};
+    int thousandths = 0, used = 0;
+    const char *end = strptime(text, strchr(text, 'T') ? "%Y-%m-%dT%H:%M:%S" : "%Y-%m-%d", &tm);
+    if (end && *end == '.' && sscanf(end, ".%3d%n", &thousandths, &used) == 1 && used == 4 && thousandths >= 0)
+        end += used;
+    if (end && *end == 'Z' && strchr(text, 'T'))
+        end++;
+    else if (end && strchr(text, 'T'))
+        return false; /* a time of day without its zone says too little */
+    *ms = (int64_t)timegm(&tm) * 1000 + thousandths;
+    return end && !*end && *ms >= 0;
+}
+
+static void add_encoded(char *out, size_t room, const char *text)
+{
+    size_t n = strlen(out);
+    for (const unsigned char *p = (const unsigned char *)text; *p && n + 4 < room; p++)
+        n += (size_t)snprintf(out + n, room - n, isalnum(*p) || strchr("-._~", *p) ? "%c" : "%%%02X", *p);
+}
+
+void sg_routes_links(const sg_request *q, sg_answer *a, const char *next)
+{
+    char filters[SG_HTTP_VALUE / 3] = "";
+    for (int i = 0; i < q->n_query; i++) {
+        if (!strcmp(q->query[i].name, "page_token"))
+            continue;
+        strncat(filters, *filters ? "&" : "?", sizeof filters - strlen(filters) - 1);
+        add_encoded(filters, sizeof filters, q->query[i].name);
+        strncat(filters, "=", sizeof filters - strlen(filters) - 1);
+        add_encoded(filters, sizeof filters, q->query[i].value);
+    }
+    if (strlen(filters) + 8 > sizeof filters)
+        return; /* half a filter would be another list; next_page_token is in the body */
+    if (*next)
+        sg_answer_header(a, "Link", "<%s%s>; rel=\"first\", <%s%s%spage_token=%s>; rel=\"next\"", q->path, filters,
+                         q->path, filters, *filters ? "&" : "?", next);
+    else
+        sg_answer_header(a, "Link", "<%s%s>; rel=\"first\"", q->path, filters);
+}
+
+bool sg_routes_wait(const sg_service *s, const sg_request *q, sg_answer *a, bool unfinished, uint64_t topic)
+{
+    int64_t wait = sg_http_prefer_wait(sg_request_header(q, "Prefer"));
+    if (wait < 0)
+        return false;
+    if (wait > s->config->http_wait_max_s)
+        wait = s->config->http_wait_max_s;
+    if (unfinished && !q->last && wait > 0) {
+        a->put_off_ms = wait * 1000;
+        a->topic = topic;
+        return true;
+    }
+    sg_answer_header(a, "Preference-Applied", "wait=%lld", (long long)wait);
+    return false;
+}
+
+bool sg_routes_json_body(const sg_request *q, sg_answer *a)
+{
+    const char *type = sg_request_header(q, "Content-Type");
+    const size_t n = type ? strcspn(type, "; \t") : 0;
+    if (n == 16 && !strncasecmp(type, "application/json", 16))
+        return true;
+    sg_answer_problem(a, q, 415, NULL, "send Content-Type: application/json");
+    return false;
+}
+
+void sg_routes_field_problem(const sg_request *q, sg_answer *a, const sg_field_errors *errors)
+{
+    sg_buf b;
+    sg_buf_init(&b, 1 << 16);
+    const bool ok = sg_field_errors_json(errors, &b, NULL) == SG_OK;
+    sg_answer_problem(a, q, 422, ok ? (const char *)b.data : NULL, "%d part%s of the request cannot be served",
+                      errors->n, errors->n == 1 ? "" : "s");
+    sg_buf_clear(&b);
 }
 
 bool sg_routes_job(const sg_service *s, const sg_request *q, sg_answer *a, const sg_caller *who, bool owner_only,
@@ -138,7 +286,9 @@ bool sg_routes_job(const sg_service *s, const sg_request *q, sg_answer *a, const
     }
     const bool mine = !st && !strcmp(out->owner, who->owner);
     const bool admin = !st && !owner_only && (who->scopes & SG_SCOPE_ADMIN);
-    if (mine || admin)
+    const bool reviewed =
+        !st && !owner_only && (who->scopes & SG_SCOPE_RELEASE_REVIEW) && out->state == SG_JOB_WITHHELD;
+    if (mine || admin || reviewed)
         return true;
     sg_answer_problem(a, q, 404, NULL, "there is no such job"); /* the same words for nobody's and somebody else's */
     return false;
@@ -157,7 +307,9 @@ void sg_route_readyz(void *ctx, const sg_request *q, sg_answer *a)
     const sg_service *s = ctx;
     const char *why;
     sg_err err = {0};
-    if (sg_store_ping(s->store, &err))
+    if (s->leaving && atomic_load(s->leaving))
+        sg_answer_problem(a, q, 503, NULL, "the service is stopping");
+    else if (sg_store_ping(s->store, &err))
         sg_answer_problem(a, q, 503, NULL, "the database does not answer");
     else if (!sg_jobs_ready(s->jobs, &why))
         sg_answer_problem(a, q, 503, NULL, "%s", why);

@@ -6,14 +6,18 @@
 
 #include <pthread.h>
 #include <sqlite3.h>
+#include <stdatomic.h>
 
-enum { SG_STATEMENTS = 64 };
+enum { SG_STATEMENTS = 256 };
 
 struct sg_store {
     pthread_mutex_t lock; /* recursive; guards everything below */
     sqlite3 *db;
     int depth;   /* of begin; only the outermost commits */
     bool doomed; /* an inner transaction rolled back */
+    atomic_llong changes;
+    void (*watch)(void *ctx);
+    void *watch_ctx;
     int n_statement;
     struct {
         const char *sql; /* compared by address: every statement is one constant */

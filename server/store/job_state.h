@@ -6,6 +6,7 @@
  *               |                                                 | | |
  *               +-> CANCELLED <-----------------------------------+ | +--> WITHHELD
  *               +-> FAILED    <-------------------------------------+
+ *   WITHHELD -> QUEUED: a reviewer approved it; it is made again from its seed.
  *
  * Shape:   one row per state: its word and the states it may move to. sg_store_job_move is the one function that moves.
  * Units:   -
@@ -23,7 +24,7 @@
     X(QUEUED, "queued", TO(RUNNING) | TO(CANCELLED) | TO(FAILED), false)                                               \
     X(RUNNING, "running", TO(QUEUED) | TO(RELEASED) | TO(WITHHELD) | TO(FAILED) | TO(CANCELLED), false)                \
     X(RELEASED, "released", TO(EXPIRED) | TO(RECALLED), true)                                                          \
-    X(WITHHELD, "withheld", 0, true)                                                                                   \
+    X(WITHHELD, "withheld", TO(QUEUED), true)                                                                          \
     X(FAILED, "failed", 0, true)                                                                                       \
     X(CANCELLED, "cancelled", 0, true)                                                                                 \
     X(EXPIRED, "expired", 0, true)                                                                                     \

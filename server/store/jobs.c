@@ -6,26 +6,30 @@
 
 #define JOB_COLUMNS                                                                                                    \
     "seq, id, owner, key_id, model, model_digest, name, n_case, n_control, seed, options, state, stage, attempts, "    \
-    "cancel, reason, created_ms, updated_ms, started_ms, finished_ms"
+    "cancel, reason, created_ms, updated_ms, started_ms, finished_ms, callback_url, priority"
 static const char add_sql[] =
     "INSERT INTO jobs (id, owner, key_id, model, model_digest, name, n_case, n_control, seed, "
-    "options, state, created_ms, updated_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, "
-    "?11, ?12, ?12)";
+    "options, state, created_ms, updated_ms, callback_url, priority) VALUES (?1, ?2, ?3, ?4, ?5, "
+    "?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12, ?13, ?14)";
 static const char get_sql[] = "SELECT " JOB_COLUMNS " FROM jobs WHERE id = ?";
-static const char next_sql[] = "SELECT " JOB_COLUMNS " FROM jobs WHERE state = 'queued' ORDER BY seq LIMIT 1";
+static const char next_sql[] =
+    "SELECT " JOB_COLUMNS " FROM jobs WHERE seq = (SELECT seq FROM queue ORDER BY place LIMIT 1)";
 static const char each_sql[] = "SELECT " JOB_COLUMNS " FROM jobs WHERE (?1 = '' OR owner = ?1) AND (?2 = '' OR model = "
-                               "?2) AND (?3 = '' OR state = ?3) AND (?4 = 0 OR seq < ?4) ORDER BY seq DESC LIMIT ?5";
+                               "?2) AND (?3 = '' OR state = ?3) AND (?4 = 0 OR seq < ?4) AND created_ms >= ?6 AND "
+                               "(?7 = 0 OR created_ms < ?7) ORDER BY seq DESC LIMIT ?5";
 static const char move_sql[] = "UPDATE jobs SET state = ?2, reason = ?3, stage = '', updated_ms = ?4, started_ms = "
                                "CASE WHEN ?5 THEN ?4 ELSE started_ms END, attempts = attempts + ?5, finished_ms = CASE "
-                               "WHEN ?6 AND finished_ms = 0 THEN ?4 ELSE finished_ms END WHERE id = ?1";
+                               "WHEN NOT ?6 THEN 0 WHEN finished_ms = 0 THEN ?4 ELSE finished_ms END WHERE id = ?1";
 static const char stage_sql[] = "UPDATE jobs SET stage = ?2, updated_ms = ?3 WHERE id = ?1 AND state = 'running'";
 static const char cancel_sql[] = "UPDATE jobs SET cancel = 1, updated_ms = ?2 WHERE id = ?1 AND state = 'running'";
 static const char forgive_sql[] = "UPDATE jobs SET attempts = attempts - 1 WHERE id = ? AND attempts > 0";
+static const char rebind_sql[] =
+    "UPDATE jobs SET model_digest = ?2, updated_ms = ?3 WHERE id = ?1 AND state = 'queued'";
 static const char verdict_sql[] = "UPDATE jobs SET verdict = ?2 WHERE id = ?1";
 static const char verdict_get_sql[] = "SELECT verdict FROM jobs WHERE id = ?";
 static const char count_sql[] = "SELECT count(*) FROM jobs WHERE state = ?";
 static const char open_sql[] = "SELECT count(*) FROM jobs WHERE state IN ('queued', 'running') AND key_id = ?";
-static const char ahead_sql[] = "SELECT count(*) FROM jobs WHERE state = 'queued' AND seq < ?";
+static const char ahead_sql[] = "SELECT place - 1 FROM queue WHERE seq = ?";
 static const char file_add_sql[] = "INSERT INTO job_files VALUES (?, ?, ?, ?)";
 static const char file_get_sql[] = "SELECT name, bytes, sha256 FROM job_files WHERE job_id = ? AND name = ?";
 static const char file_each_sql[] = "SELECT name, bytes, sha256 FROM job_files WHERE job_id = ? ORDER BY name";
@@ -54,7 +58,9 @@ static sg_status read_job(sqlite3_stmt *q, sg_job *j, sg_err *err)
     j->created_ms = sqlite3_column_int64(q, c++);
     j->updated_ms = sqlite3_column_int64(q, c++);
     j->started_ms = sqlite3_column_int64(q, c++);
-    j->finished_ms = sqlite3_column_int64(q, c);
+    j->finished_ms = sqlite3_column_int64(q, c++);
+    sg_store_text(q, c++, j->callback_url, sizeof j->callback_url);
+    j->priority = sqlite3_column_int(q, c);
     return sg_job_state_parse(word, &j->state, err);
 }
 
@@ -69,9 +75,10 @@ static void read_file(sqlite3_stmt *q, sg_job_file *f)
 sg_status sg_store_job_add(sg_store *s, sg_job *j, sg_err *err)
 {
     sg_store_lock(s);
-    const sg_status st = sg_store_exec(s, add_sql, "add a job", err, "ttttttiiitti", j->id, j->owner, j->key_id,
-                                       j->model, j->model_digest, j->name, j->n_case, j->n_control, j->seed, j->options,
-                                       sg_job_state_name(j->state), j->created_ms);
+    const sg_status st =
+        sg_store_exec(s, add_sql, "add a job", err, "ttttttiiittiti", j->id, j->owner, j->key_id, j->model,
+                      j->model_digest, j->name, j->n_case, j->n_control, j->seed, j->options,
+                      sg_job_state_name(j->state), j->created_ms, j->callback_url, (int64_t)j->priority);
     if (!st)
         j->seq = sqlite3_last_insert_rowid(s->db);
     sg_store_unlock(s);
@@ -143,6 +150,17 @@ sg_status sg_store_job_forgive(sg_store *s, const char *id, sg_err *err)
     return sg_store_exec(s, forgive_sql, "take back an attempt", err, "t", id);
 }
 
+sg_status sg_store_job_rebind(sg_store *s, const char *id, const char *model_digest, int64_t at_ms, sg_err *err)
+{
+    sg_store_lock(s);
+    sg_status st =
+        sg_store_exec(s, rebind_sql, "give a job another model version", err, "tti", id, model_digest, at_ms);
+    if (!st && sqlite3_changes(s->db) == 0)
+        st = sg_fail(err, SG_STATE, "job %s does not wait any more", id);
+    sg_store_unlock(s);
+    return st;
+}
+
 sg_status sg_store_job_verdict(sg_store *s, const char *id, const char *json, sg_err *err)
 {
     return sg_store_exec(s, verdict_sql, "keep a verdict", err, "tt", id, json);
@@ -192,9 +210,9 @@ sg_status sg_store_job_each(sg_store *s, const sg_job_filter *f,
                             sg_status (*fn)(void *ctx, const sg_job *j, sg_err *err), void *ctx, sg_err *err)
 {
     sg_store_lock(s);
-    sqlite3_stmt *q =
-        sg_store_query(s, each_sql, err, "tttii", f->owner ? f->owner : "", f->model ? f->model : "",
-                       f->state < 0 ? "" : sg_job_state_name((sg_job_state)f->state), f->before_seq, f->limit);
+    sqlite3_stmt *q = sg_store_query(s, each_sql, err, "tttiiii", f->owner ? f->owner : "", f->model ? f->model : "",
+                                     f->state < 0 ? "" : sg_job_state_name((sg_job_state)f->state), f->before_seq,
+                                     f->limit, f->from_ms, f->to_ms);
     sg_status st = q ? SG_OK : SG_INTERNAL;
     for (bool row = true; !st;) {
         sg_job j;

@@ -23,7 +23,8 @@ enum {
     SG_CODE_TEXT = 64,
     SG_OPTIONS_TEXT = 1024,
     SG_FILE_NAME = 64,
-    SG_HEX_TEXT = SG_DIGEST_HEX
+    SG_HEX_TEXT = SG_DIGEST_HEX,
+    SG_URL_TEXT = 512
 };
 
 typedef struct sg_store sg_store;
@@ -43,7 +44,18 @@ void sg_store_rollback(sg_store *s);
 /* commit when st is SG_OK, rollback otherwise; returns what the caller should. */
 sg_status sg_store_end(sg_store *s, sg_status st, sg_err *err) SG_MUST_USE;
 
+/* A consistent copy of the database as it is at the end of the call, into a file that must not exist; others read and
+ * write meanwhile. IO. */
+sg_status sg_store_backup(sg_store *s, const char *path, sg_err *err) SG_MUST_USE;
+/* Every page and index is what it should be: MISMATCH with SQLite's first complaint. Reads the whole file. */
+sg_status sg_store_check(sg_store *s, sg_err *err) SG_MUST_USE;
+
 sg_status sg_store_ping(sg_store *s, sg_err *err) SG_MUST_USE;
+
+/* Grows with every change that is committed: what was read at one count is still true while the count is the same. */
+int64_t sg_store_changes(const sg_store *s);
+/* fn is called whenever that happens, with the store's lock held: it may only note that it was. One watcher. */
+void sg_store_watch(sg_store *s, void (*fn)(void *ctx), void *ctx);
 
 /* ---- keys ---- */
 typedef struct sg_key_row {
@@ -51,12 +63,26 @@ typedef struct sg_key_row {
     sg_digest hash;
     unsigned scopes;
     int64_t created_ms, expires_ms, revoked_ms, last_used_ms;
+    char name[SG_CODE_TEXT];      /* a note for people */
+    int priority;                 /* 0..9; each step doubles its owner's share of the workers */
+    int64_t jobs_max, people_day; /* 0: what the configuration says */
 } sg_key_row;
 
 sg_status sg_store_key_add(sg_store *s, const sg_key_row *k, sg_err *err) SG_MUST_USE;
 sg_status sg_store_key_get(sg_store *s, const char *id, sg_key_row *out, sg_err *err) SG_MUST_USE;  /* NOT_FOUND */
 sg_status sg_store_key_revoke(sg_store *s, const char *id, int64_t at_ms, sg_err *err) SG_MUST_USE; /* NOT_FOUND */
 sg_status sg_store_key_used(sg_store *s, const char *id, int64_t at_ms, sg_err *err) SG_MUST_USE;
+/* Expires at at_ms, or earlier when that stood already. */
+sg_status sg_store_key_expire(sg_store *s, const char *id, int64_t at_ms, sg_err *err) SG_MUST_USE;
+/* People a day of one model; *people_day 0: no limit of its own. */
+sg_status sg_store_key_limit_add(sg_store *s, const char *id, const char *model, int64_t people_day,
+                                 sg_err *err) SG_MUST_USE;
+sg_status sg_store_key_limits_copy(sg_store *s, const char *from, const char *to, sg_err *err) SG_MUST_USE;
+sg_status sg_store_key_limit(sg_store *s, const char *id, const char *model, int64_t *people_day,
+                             sg_err *err) SG_MUST_USE;
+sg_status sg_store_key_limit_each(sg_store *s, const char *id,
+                                  sg_status (*fn)(void *ctx, const char *model, int64_t people_day, sg_err *err),
+                                  void *ctx, sg_err *err) SG_MUST_USE;
 /* Calls fn for each, oldest first; stops at the first error. */
 sg_status sg_store_key_each(sg_store *s, sg_status (*fn)(void *ctx, const sg_key_row *k, sg_err *err), void *ctx,
                             sg_err *err) SG_MUST_USE;
@@ -78,6 +104,8 @@ typedef struct sg_job {
     bool cancel;
     char reason[SG_CODE_TEXT];
     int64_t created_ms, updated_ms, started_ms, finished_ms;
+    char callback_url[SG_URL_TEXT]; /* "": nobody is called */
+    int priority;
 } sg_job;
 
 typedef struct sg_job_file {
@@ -100,12 +128,17 @@ sg_status sg_store_job_forgive(sg_store *s, const char *id, sg_err *err) SG_MUST
 sg_status sg_store_job_verdict(sg_store *s, const char *id, const char *json, sg_err *err) SG_MUST_USE;
 sg_status sg_store_job_verdict_get(sg_store *s, const char *id, sg_buf *out, sg_err *err) SG_MUST_USE;
 
-/* The oldest queued job; NOT_FOUND when the queue is empty. */
+/* A waiting job runs on another version of its model than the one it was accepted for. STATE: it does not wait. */
+sg_status sg_store_job_rebind(sg_store *s, const char *id, const char *model_digest, int64_t at_ms,
+                              sg_err *err) SG_MUST_USE;
+
+/* The queued job whose turn it is: owners take turns by the people they asked for, weighted by priority (migration 3);
+ * within an owner by priority, then age. NOT_FOUND when the queue is empty. */
 sg_status sg_store_job_next(sg_store *s, sg_job *out, sg_err *err) SG_MUST_USE;
 sg_status sg_store_job_count(sg_store *s, sg_job_state state, int64_t *n, sg_err *err) SG_MUST_USE;
 /* Queued or running jobs of one key. */
 sg_status sg_store_job_open_of_key(sg_store *s, const char *key_id, int64_t *n, sg_err *err) SG_MUST_USE;
-/* Queued jobs before this one. */
+/* Queued jobs that will be started before this one, as things stand. */
 sg_status sg_store_job_ahead(sg_store *s, int64_t seq, int64_t *n, sg_err *err) SG_MUST_USE;
 
 typedef struct sg_job_filter {
@@ -113,6 +146,7 @@ typedef struct sg_job_filter {
     int state;                 /* -1: any */
     int64_t before_seq;        /* 0: from the newest */
     int64_t limit;
+    int64_t from_ms, to_ms; /* created in [from, to); to 0: no end */
 } sg_job_filter;
 
 /* Newest first. */
@@ -127,6 +161,90 @@ sg_status sg_store_file_each(sg_store *s, const char *job,
                              sg_status (*fn)(void *ctx, const sg_job_file *f, sg_err *err), void *ctx,
                              sg_err *err) SG_MUST_USE;
 
+/* ---- what an owner used ---- */
+/* People of an owner's jobs accepted since `from_ms`, of one model or (NULL) all; what was cancelled before it ran does not
+ * count. */
+sg_status sg_store_people_since(sg_store *s, const char *owner, const char *model, int64_t from_ms, int64_t *n,
+                                sg_err *err) SG_MUST_USE;
+
+typedef struct sg_usage_row {
+    char day[12], owner[SG_OWNER_TEXT], model[SG_CODE_TEXT];
+    int64_t jobs, people, released_jobs, released_people;
+} sg_usage_row;
+/* One row for each day (UTC), owner and model with jobs accepted in [from, to), newest day first. owner NULL: everybody. */
+sg_status sg_store_usage_each(sg_store *s, const char *owner, int64_t from_ms, int64_t to_ms, int64_t limit,
+                              sg_status (*fn)(void *ctx, const sg_usage_row *r, sg_err *err), void *ctx,
+                              sg_err *err) SG_MUST_USE;
+
+/* ---- events: every change of a job, written by triggers ---- */
+typedef struct sg_event {
+    int64_t seq, at_ms;
+    char job[SG_ID_TEXT], owner[SG_OWNER_TEXT];
+    sg_job_state state;
+    char stage[16], reason[SG_CODE_TEXT];
+} sg_event;
+
+typedef struct sg_event_filter {
+    const char *job, *owner; /* NULL: any */
+    int64_t after, limit;
+} sg_event_filter;
+
+/* In order. */
+sg_status sg_store_event_each(sg_store *s, const sg_event_filter *f,
+                              sg_status (*fn)(void *ctx, const sg_event *e, sg_err *err), void *ctx,
+                              sg_err *err) SG_MUST_USE;
+sg_status sg_store_event_any(sg_store *s, const char *job, int64_t after, bool *any, sg_err *err) SG_MUST_USE;
+/* The newest seq that was ever given (0: none), and the oldest that is kept. */
+sg_status sg_store_event_bounds(sg_store *s, int64_t *oldest, int64_t *newest, sg_err *err) SG_MUST_USE;
+sg_status sg_store_event_forget(sg_store *s, int64_t before_ms, sg_err *err) SG_MUST_USE;
+
+/* ---- calls to make when a job ended ---- */
+typedef struct sg_delivery {
+    int64_t id, at_ms, next_ms;
+    char job[SG_ID_TEXT], url[SG_URL_TEXT], reason[SG_CODE_TEXT];
+    sg_job_state state;
+    int attempts;
+} sg_delivery;
+
+/* Due ones, soonest first. *next_ms: when the first that is not due yet will be, 0: never. */
+sg_status sg_store_delivery_due(sg_store *s, int64_t now_ms, int n, sg_delivery *out, int *found, int64_t *next_ms,
+                                sg_err *err) SG_MUST_USE;
+/* An attempt was made. done: there will be no other; otherwise the next one is at next_ms. */
+sg_status sg_store_delivery_tried(sg_store *s, int64_t id, bool done, int64_t at_ms, int64_t next_ms,
+                                  const char *outcome, sg_err *err) SG_MUST_USE;
+
+/* ---- decisions of reviewers ---- */
+typedef struct sg_decision {
+    bool approve;
+    char reviewer[SG_OWNER_TEXT], reason[512], cohort[SG_HEX_TEXT];
+    int64_t at_ms;
+} sg_decision;
+sg_status sg_store_decision_add(sg_store *s, const char *job, const sg_decision *d, sg_err *err) SG_MUST_USE;
+sg_status sg_store_decision_get(sg_store *s, const char *job, sg_decision *out,
+                                sg_err *err) SG_MUST_USE; /* NOT_FOUND */
+
+/* ---- verifications: a released cohort made again and compared ---- */
+typedef struct sg_verification {
+    char id[SG_ID_TEXT], job[SG_ID_TEXT], owner[SG_OWNER_TEXT]; /* owner: who asked */
+    char state[12], outcome[12];                                /* queued, running, finished; same, different, failed */
+    char reason[SG_CODE_TEXT], differing[SG_OPTIONS_TEXT];      /* differing: names of files, by blanks */
+    int n_file, attempts;
+    int64_t created_ms, finished_ms;
+} sg_verification;
+
+sg_status sg_store_verify_add(sg_store *s, const sg_verification *v, sg_err *err) SG_MUST_USE;
+/* The newest of a job; the oldest that waits. NOT_FOUND. */
+sg_status sg_store_verify_latest(sg_store *s, const char *job, sg_verification *out, sg_err *err) SG_MUST_USE;
+sg_status sg_store_verify_next(sg_store *s, sg_verification *out, sg_err *err) SG_MUST_USE;
+/* Waiting or running ones of an owner, or (NULL) all. */
+sg_status sg_store_verify_open(sg_store *s, const char *owner, int64_t *n, sg_err *err) SG_MUST_USE;
+sg_status sg_store_verify_start(sg_store *s, const char *id, sg_err *err) SG_MUST_USE; /* counts an attempt */
+/* running -> queued; forgive: that attempt does not count. */
+sg_status sg_store_verify_again(sg_store *s, const char *id, bool forgive, sg_err *err) SG_MUST_USE;
+sg_status sg_store_verify_recover(sg_store *s, sg_err *err) SG_MUST_USE; /* every running one is queued again */
+/* Takes outcome, reason, n_file, differing and finished_ms from v. */
+sg_status sg_store_verify_finish(sg_store *s, const sg_verification *v, sg_err *err) SG_MUST_USE;
+
 /* ---- idempotency ---- */
 /* NOT_FOUND when this owner never used the key. */
 sg_status sg_store_idempotency_get(sg_store *s, const char *owner, const char *key, sg_digest *body,
@@ -138,16 +256,34 @@ sg_status sg_store_idempotency_forget(sg_store *s, int64_t before_ms, sg_err *er
 /* ---- audit ---- */
 typedef struct sg_audit_row {
     int64_t seq, at_ms;
-    const char *actor, *action, *subject, *outcome, *request_id, *detail; /* borrowed; never NULL */
-    sg_digest hash;
+    const char *action, *subject, *outcome, *request_id, *detail, *actor, *origin; /* borrowed; never NULL */
+    bool erased;                                                                   /* actor, origin and salt are gone */
+    sg_digest salt, actor_hash, origin_hash; /* salt: 32 random bytes; zeros when erased */
+    sg_digest leaf;                          /* as kept; for rows that are read */
 } sg_audit_row;
 
-sg_status sg_store_audit_add(sg_store *s, const sg_audit_row *r, sg_err *err) SG_MUST_USE;
-/* The newest row's seq and hash; seq 0 and zeros when there is none. */
-sg_status sg_store_audit_head(sg_store *s, int64_t *seq, sg_digest *hash, sg_err *err) SG_MUST_USE;
+sg_status sg_store_audit_add(sg_store *s, const sg_audit_row *r, sg_err *err) SG_MUST_USE; /* without its leaf */
+sg_status sg_store_audit_size(sg_store *s, int64_t *n, sg_err *err) SG_MUST_USE;           /* the largest seq */
 /* Rows after `after_seq`, in order, at most `limit`. */
 sg_status sg_store_audit_each(sg_store *s, int64_t after_seq, int64_t limit,
                               sg_status (*fn)(void *ctx, const sg_audit_row *r, sg_err *err), void *ctx,
                               sg_err *err) SG_MUST_USE;
+/* Empties actor, origin and salt of every row of an actor; *n rows. */
+sg_status sg_store_audit_erase(sg_store *s, const char *actor, int64_t *n, sg_err *err) SG_MUST_USE;
+
+/* The hash of a complete subtree. NOT_FOUND. */
+sg_status sg_store_audit_node(sg_store *s, int level, int64_t index, sg_digest *out, sg_err *err) SG_MUST_USE;
+sg_status sg_store_audit_node_add(sg_store *s, int level, int64_t index, const sg_digest *hash,
+                                  sg_err *err) SG_MUST_USE;
+
+/* The chain of schema version 1, for moving it into the log: its rows, oldest first, and emptying it. */
+typedef struct sg_chain_row {
+    int64_t seq, at_ms;
+    const char *actor, *action, *subject, *outcome, *request_id, *detail; /* borrowed; never NULL */
+    sg_digest hash;
+} sg_chain_row;
+sg_status sg_store_chain_each(sg_store *s, sg_status (*fn)(void *ctx, const sg_chain_row *r, sg_err *err), void *ctx,
+                              sg_err *err) SG_MUST_USE;
+sg_status sg_store_chain_clear(sg_store *s, sg_err *err) SG_MUST_USE;
 
 #endif

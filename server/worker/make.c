@@ -1,20 +1,25 @@
 /* make.c - one job: sample, judge, pack, seal; see worker.h. */
 #include "worker/worker.h"
+#include "cohorts/export.h"
 
 #include <stdio.h>
 #include <string.h>
 
-static bool has_format(const json_t *options, const char *name)
+/* Bits of the formats a job wants; 0 when one is not known. */
+static unsigned formats_of(const json_t *options)
 {
+    unsigned all = 0;
     size_t i;
     const json_t *f;
     json_array_foreach(json_object_get(options, "formats"), i, f)
     {
+        unsigned one;
         const char *s = json_string_value(f);
-        if (s && !strcmp(s, name))
-            return true;
+        if (!s || sg_export_parse(s, &one, NULL))
+            return 0;
+        all |= one;
     }
-    return false;
+    return all;
 }
 
 sg_status sg_work_read(const json_t *m, sg_work *w, sg_err *err)
@@ -25,16 +30,16 @@ sg_status sg_work_read(const json_t *m, sg_work *w, sg_err *err)
     (void)snprintf(w->folder, sizeof w->folder, "%s", sg_wire_text(m, "folder"));
     (void)snprintf(w->model, sizeof w->model, "%s", sg_wire_text(m, "model"));
     (void)snprintf(w->model_digest, sizeof w->model_digest, "%s", sg_wire_text(m, "model_digest"));
+    (void)snprintf(w->approved, sizeof w->approved, "%s", sg_wire_text(m, "approved"));
     w->attempt = (int)sg_wire_number(m, "attempt", 0);
     w->seed = sg_wire_number(m, "seed", -1);
     w->n_case = sg_wire_number(m, "cases", -1);
     w->n_control = sg_wire_number(m, "controls", -1);
     w->created_ms = sg_wire_number(m, "created_ms", 0);
-    w->plink = has_format(options, "plink");
-    w->npy = has_format(options, "npy");
+    w->formats = formats_of(options);
     w->sampler = json_object_get(options, "sampler");
     const bool whole = *w->job && *w->folder && *w->model && w->attempt > 0 && w->seed >= 0 && w->n_case >= 0 &&
-                       w->n_control >= 0 && w->n_case + w->n_control > 0 && (w->plink || w->npy);
+                       w->n_control >= 0 && w->n_case + w->n_control > 0 && w->formats;
     return whole ? SG_OK : sg_fail(err, SG_FORMAT, "a job message lacks something");
 }
 
@@ -53,7 +58,7 @@ static sg_status settings(const sg_model *m, const json_t *given, sg_sampling *h
     return SG_OK;
 }
 
-static sg_status find_model(const sg_maker *k, const sg_work *w, const sg_shelf_item **out, sg_err *err)
+static sg_status find_model(const sg_maker *k, const sg_work *w, sg_shelf_item **out, sg_err *err)
 {
     char digest[SG_DIGEST_HEX];
     *out = sg_shelf_find(k->shelf, w->model);
@@ -80,9 +85,33 @@ static sg_status sample(const sg_maker *k, const sg_work *w, const sg_model *m, 
     return sg_sample(m, &q, &k->run, k->arena, people, err);
 }
 
+/* The gate, with what it remembers of this reference since the model's first job. */
+static sg_status check(const sg_maker *k, sg_shelf_item *m, const sg_people *people, const int8_t *label,
+                       sg_verdict **out, sg_err *err)
+{
+    if (!m->memory)
+        SG_TRY(sg_gate_memory_new(&m->reference, k->policy, &k->run, &m->memory, err));
+    const sg_judging q = {.ref = &m->reference,
+                          .cohort = people,
+                          .label = label,
+                          .made = SG_MADE_SAMPLED,
+                          .policy = k->policy,
+                          .memory = m->memory,
+                          .panel = m->model->card.panel};
+    return sg_privacy_judge_all(&q, &k->run, out, err);
+}
+
+/* It passed, or it is the very cohort that a reviewer approved. */
+static bool may_leave(const sg_work *w, const sg_verdict *v)
+{
+    char hex[SG_DIGEST_HEX];
+    sg_hex(sg_verdict_subject(v)->b, SG_DIGEST_BYTES, hex);
+    return sg_verdict_outcome(v) == SG_OUTCOME_PASS || (sg_verdict_approvable(v) && !strcmp(hex, w->approved));
+}
+
 sg_status sg_worker_make(const sg_maker *k, const sg_work *w, sg_buf *sealed, sg_err *err)
 {
-    const sg_shelf_item *m;
+    sg_shelf_item *m;
     sg_sampling how;
     sg_people people;
     int8_t *label;
@@ -92,13 +121,13 @@ sg_status sg_worker_make(const sg_maker *k, const sg_work *w, sg_buf *sealed, sg
     k->stage(k->run.ctx, "sampling");
     SG_TRY(sample(k, w, m->model, &how, &label, &people, err));
     k->stage(k->run.ctx, "checking");
-    SG_TRY(sg_privacy_judge(&m->reference, &people, label, k->policy, &k->run, &v, err));
+    SG_TRY(check(k, m, &people, label, &v, err));
     sg_digest files = {{0}};
     sg_status st = SG_OK;
-    if (sg_verdict_outcome(v) == SG_OUTCOME_PASS) { /* what did not pass is never written to any disk */
+    if (may_leave(w, v)) { /* what did not pass is never written to any disk */
         k->stage(k->run.ctx, "packaging");
         const sg_pack p = {w, m->model, &how, &people, label, v};
-        st = sg_pack_write(&p, k->arena, &files, err);
+        st = sg_pack_write(&p, &k->run, k->arena, &files, err);
     }
     if (!st && sg_cancelled(&k->run))
         st = sg_fail(err, SG_CANCELLED, "stopped after packaging");

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -95,13 +96,16 @@ static bool send_reply(int fd, const reply *r, int given)
     return sendmsg(fd, &m, MSG_NOSIGNAL) == (ssize_t)sizeof *r;
 }
 
-static void nursery_main(const char *program, int fd, pid_t parent)
+static void nursery_main(const char *program, const char *config_path, int fd, pid_t parent)
 {
     pid_t worker = 0;
     (void)prctl(PR_SET_NAME, "snpgend-nursery");
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
         _exit(1);
+    if (fd > 3) /* a socket that systemd opened for the daemon, say: not ours, and nothing for workers */
+        (void)close_range(3, (unsigned)fd - 1, 0);
+    (void)close_range((unsigned)fd + 1, ~0U, 0);
     for (int i = 1; i <= 31; i++)
         if (i == SIGINT || i == SIGTERM || i == SIGHUP || i == SIGQUIT)
             (void)signal(i, SIG_IGN); /* a terminal's Ctrl-C is for the daemon, which then ends us */
@@ -110,6 +114,8 @@ static void nursery_main(const char *program, int fd, pid_t parent)
         reply r = {0};
         if (ask == 'S')
             r = start_worker(program, &worker, &given);
+        else if (ask == 'C')
+            r.error = (given = open(config_path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)) < 0 ? errno : 0;
         else
             r.last_exit = end_worker(&worker);
         const bool sent = send_reply(fd, &r, given);
@@ -124,7 +130,7 @@ static void nursery_main(const char *program, int fd, pid_t parent)
 
 /* ---- in the daemon ---- */
 
-sg_status sg_nursery_open(const char *program, sg_nursery *out, sg_err *err)
+sg_status sg_nursery_open(const char *program, const char *config_path, sg_nursery *out, sg_err *err)
 {
     *out = (sg_nursery){-1, 0};
     if (access(program, X_OK))
@@ -136,7 +142,7 @@ sg_status sg_nursery_open(const char *program, sg_nursery *out, sg_err *err)
     const pid_t pid = fork();
     if (pid == 0) {
         (void)close(pair[0]);
-        nursery_main(program, pair[1], me);
+        nursery_main(program, config_path, pair[1], me);
     }
     (void)close(pair[1]);
     if (pid < 0) {
@@ -147,7 +153,9 @@ sg_status sg_nursery_open(const char *program, sg_nursery *out, sg_err *err)
     return SG_OK;
 }
 
-static sg_status ask_for(sg_nursery *n, char what, reply *r, int *given, sg_err *err)
+static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER; /* a question and its answer */
+
+static sg_status exchange(sg_nursery *n, char what, reply *r, int *given, sg_err *err)
 {
     struct iovec part = {r, sizeof *r};
     union {
@@ -168,6 +176,21 @@ static sg_status ask_for(sg_nursery *n, char what, reply *r, int *given, sg_err 
     if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
         memcpy(given, CMSG_DATA(c), sizeof *given);
     return SG_OK;
+}
+
+static sg_status ask_for(sg_nursery *n, char what, reply *r, int *given, sg_err *err)
+{
+    (void)pthread_mutex_lock(&one_at_a_time);
+    const sg_status st = exchange(n, what, r, given, err);
+    (void)pthread_mutex_unlock(&one_at_a_time);
+    return st;
+}
+
+sg_status sg_nursery_config(sg_nursery *n, int *fd, sg_err *err)
+{
+    reply r = {0};
+    SG_TRY(ask_for(n, 'C', &r, fd, err));
+    return *fd >= 0 ? SG_OK : sg_fail(err, SG_IO, "the configuration file cannot be opened: %s", strerror(r.error));
 }
 
 sg_status sg_nursery_start(sg_nursery *n, int *fd, pid_t *pid, int *last_exit, sg_err *err)

@@ -4,10 +4,11 @@
  *          socket pair as descriptor 3 and hands the daemon the other end. At most one worker lives at a time.
  * Units:   -
  * Owner:   sg_nursery by the daemon.
- * Threads: one caller at a time.
+ * Threads: safe: one question at a time goes over the socket.
  * Not here: what is said to workers (wire.h).
  *
- * The daemon is confined and cannot execute anything; the nursery can, but opens nothing and parses one byte at a time.
+ * The daemon is confined and cannot execute anything; the nursery can, but opens nothing but the configuration file and
+ * parses one byte at a time.
  * Dead daemon -> the kernel kills the nursery -> the kernel kills the worker.
  */
 #ifndef SG_SERVER_WORKER_NURSERY_H
@@ -24,9 +25,14 @@ typedef struct sg_nursery {
 
 enum { SG_WORKER_FD = 3 };
 
-/* Forks. Call while the process is single-threaded and holds nothing. program: path of snpgend-worker. NOT_FOUND when
- * that is no executable file; IO. */
-sg_status sg_nursery_open(const char *program, sg_nursery *out, sg_err *err) SG_MUST_USE;
+/* Forks. Call while the process is single-threaded and holds nothing. program: path of snpgend-worker; config_path: the
+ * one file that the nursery opens for the daemon, again at each sg_nursery_config ("": none). NOT_FOUND when the program
+ * is no executable file; IO. */
+sg_status sg_nursery_open(const char *program, const char *config_path, sg_nursery *out, sg_err *err) SG_MUST_USE;
+
+/* The configuration file as it is now, open for reading: the daemon's sandbox lets nobody else fetch it. *fd is the
+ * caller's. IO. */
+sg_status sg_nursery_config(sg_nursery *n, int *fd, sg_err *err) SG_MUST_USE;
 
 /* A fresh worker; the one before is killed first. *fd: the daemon's end; *pid for the log; *last_exit: wait status of
  * the one before, -1 when there was none. IO. */

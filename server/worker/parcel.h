@@ -14,7 +14,7 @@
 
 #include "crypto/crypto.h"
 
-enum { SG_PARCEL_FILES = 16, SG_PARCEL_NAME = 64 };
+enum { SG_PARCEL_FILES = 32, SG_PARCEL_NAME = 64 };
 
 typedef struct sg_parcel {
     int n;

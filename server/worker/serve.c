@@ -6,6 +6,7 @@
 #include "worker/worker.h"
 #include "base/clock.h"
 #include "log/log.h"
+#include "nn/backend.h"
 #include "worker/sandbox.h"
 
 #include <fcntl.h>
@@ -104,6 +105,7 @@ static sg_status set_up(worker *w, const json_t *hello, sg_err *err)
     w->policy = sg_policy_default();
     if (*sg_wire_text(hello, "policy"))
         SG_TRY(sg_policy_load(sg_wire_text(hello, "policy"), &w->policy, err));
+    SG_TRY(sg_backend_choose(sg_wire_text(hello, "backend"), sg_wire_text(hello, "precision"), err));
     const int64_t threads = sg_wire_number(hello, "threads", 0);
     SG_TRY(sg_pool_new(threads > 0 ? (int)threads : sg_cpu_count(), &w->pool, err));
     SG_TRY(sg_arena_init(&w->arena, (size_t)sg_wire_number(hello, "memory_mib", 1024) << 20, err));
@@ -118,7 +120,8 @@ static void take(worker *w, json_t *m)
     const char *type = sg_wire_text(m, "type");
     (void)pthread_mutex_lock(&w->lock);
     if (!strcmp(type, "job") && !w->waiting) {
-        w->waiting = json_incref(m);
+        w->waiting = m; /* the main thread's from here on */
+        m = NULL;
         (void)pthread_cond_signal(&w->came);
     } else if (!strcmp(type, "cancel")) {
         (void)snprintf(w->cancelled, sizeof w->cancelled, "%s", sg_wire_text(m, "job"));

@@ -29,7 +29,7 @@ sg_status sg_shelf_add(sg_shelf *s, const char *id, const char *path, const uint
     return st;
 }
 
-const sg_shelf_item *sg_shelf_find(const sg_shelf *s, const char *id)
+sg_shelf_item *sg_shelf_find(sg_shelf *s, const char *id)
 {
     for (int i = 0; i < s->n; i++)
         if (!strcmp(s->item[i].id, id))
@@ -40,6 +40,7 @@ const sg_shelf_item *sg_shelf_find(const sg_shelf *s, const char *id)
 void sg_shelf_clear(sg_shelf *s)
 {
     for (int i = 0; i < s->n; i++) {
+        sg_gate_memory_free(s->item[i].memory);
         sg_arena_clear(&s->item[i].arena);
         sg_model_close(s->item[i].model);
     }

@@ -25,7 +25,8 @@ typedef struct sg_shelf_item {
     char id[SG_MODEL_ID];
     sg_model *model;
     sg_reference reference;
-    sg_arena arena; /* of the reference */
+    sg_gate_memory *memory; /* the gate's passes over the reference, made by the first job */
+    sg_arena arena;         /* of the reference */
 } sg_shelf_item;
 
 typedef struct sg_shelf {
@@ -36,7 +37,7 @@ typedef struct sg_shelf {
 /* Opens one bundle and its sealed people. id "": the card's own. On failure the shelf is as before. */
 sg_status sg_shelf_add(sg_shelf *s, const char *id, const char *path, const uint8_t key[SG_KEY_BYTES],
                        sg_err *err) SG_MUST_USE;
-const sg_shelf_item *sg_shelf_find(const sg_shelf *s, const char *id); /* NULL when there is none */
+sg_shelf_item *sg_shelf_find(sg_shelf *s, const char *id); /* NULL when there is none */
 /* The message "model" for the daemon: card and panel without frequencies and effects. New reference, NULL: no memory.
  */
 json_t *sg_shelf_message(const sg_shelf_item *m);
@@ -46,17 +47,18 @@ void sg_shelf_clear(sg_shelf *s);
 
 typedef struct sg_work {
     char job[40], folder[1024], model[SG_MODEL_ID], model_digest[SG_DIGEST_HEX];
+    char approved[SG_DIGEST_HEX]; /* digest of the cohort that a reviewer approved though it was withheld; "" */
     int attempt;
     int64_t seed, n_case, n_control, created_ms;
-    bool plink, npy;
-    json_t *sampler; /* the requester's overrides, borrowed from the message */
+    unsigned formats; /* bits of cohorts/export.h */
+    json_t *sampler;  /* the requester's overrides, borrowed from the message */
 } sg_work;
 
 /* FORMAT: the daemon's message lacks something. */
 sg_status sg_work_read(const json_t *message, sg_work *out, sg_err *err) SG_MUST_USE;
 
 typedef struct sg_maker {
-    const sg_shelf *shelf;
+    sg_shelf *shelf;
     const sg_policy *policy;
     const uint8_t *session_key; /* [SG_KEY_BYTES] */
     sg_arena *arena;            /* scratch of one job */
@@ -80,7 +82,7 @@ typedef struct sg_pack {
 } sg_pack;
 
 /* Writes every file of a release into work->folder and reads the genotypes back: INTERNAL when they are not the judged
- * ones. *files: the parcel digest. IO, NOMEM. */
-sg_status sg_pack_write(const sg_pack *p, sg_arena *a, sg_digest *files, sg_err *err) SG_MUST_USE;
+ * ones. *files: the parcel digest. Memory beyond the people: one group of them. IO, NOMEM, LIMIT, CANCELLED. */
+sg_status sg_pack_write(const sg_pack *p, const sg_run *run, sg_arena *a, sg_digest *files, sg_err *err) SG_MUST_USE;
 
 #endif

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """kill -9 of the daemon and of its worker at many moments, hanging workers, full disks. After each: no accepted job is lost,
-nothing is released unchecked or twice, the same seed gave the same people, the audit chain verifies, no human was needed.
+nothing is released unchecked or twice, the same seed gave the same people, the audit log verifies, no human was needed.
 kill.py BIN_DIR FIXTURE_DIR [--rounds N] [CASE...]"""
 import hashlib
 import http.client
@@ -28,12 +28,15 @@ class World:
     def __init__(self):
         d = self.daemon("reference")
         c = d.client(d.key("alice"))
-        d_jobs = {seed: c.post({**BODY, "seed": seed}).json["id"] for seed in range(4)}
+        jobs = {seed: c.post({**BODY, "seed": seed}).json["id"] for seed in range(12)}
         self.people = {}
-        for seed, job in d_jobs.items():
+        for seed, job in jobs.items():  # a model this small has seeds that the gate withholds
             j = c.wait(job)
-            expect(j["state"] == "released", j)
-            self.people[seed] = {f["name"]: f["sha256"] for f in j["files"] if f["name"].startswith(("cohort", "labels"))}
+            expect(j["state"] in ("released", "withheld"), j)
+            if j["state"] == "released":
+                self.people[seed] = {f["name"]: f["sha256"] for f in j["files"] if f["name"].startswith(("cohort", "labels"))}
+        self.seeds = list(self.people)[:4]
+        expect(len(self.seeds) == 4, "too few of", len(jobs), "cohorts are released:", self.seeds)
         d.stop()
         d.remove()
 
@@ -59,7 +62,7 @@ def check_released(w, d, c, job, seed):
 
 def check_whole(d, released):
     """Of the folder and the chain: each release once, nothing else there."""
-    expect("the chain is whole" in d.admin("audit", "verify"))
+    expect("the log is whole" in d.admin("audit", "verify"))
     rows = [json.loads(line) for line in d.admin("audit", "export").splitlines()]
     for job in released:
         n = sum(r["action"] == "job.release" and r["subject"] == job for r in rows)
@@ -114,10 +117,10 @@ def the_daemon_dies_at_random_moments(w):
     rng = random.Random(1)
     jobs = {}
     for i in range(6):
-        jobs[c.post({**BODY, "seed": i % 4}).json["id"]] = i % 4
+        jobs[c.post({**BODY, "seed": w.seeds[i % 4]}).json["id"]] = w.seeds[i % 4]
     for i in range(ROUNDS):
         if len(jobs) < 6 + i // 3:
-            jobs[c.post({**BODY, "seed": i % 4}).json["id"]] = i % 4
+            jobs[c.post({**BODY, "seed": w.seeds[i % 4]}).json["id"]] = w.seeds[i % 4]
         time.sleep(rng.random() * 0.9)
         kill_daemon(d)
         c.port = d.start()
@@ -136,7 +139,7 @@ def the_worker_dies_at_random_moments(w):
     d = w.daemon("worker")
     c = d.client(d.key("alice"))
     rng = random.Random(2)
-    jobs = {c.post({**BODY, "seed": i % 4}).json["id"]: i % 4 for i in range(6)}
+    jobs = {c.post({**BODY, "seed": w.seeds[i % 4]}).json["id"]: w.seeds[i % 4] for i in range(6)}
     kills = 0
     end = time.time() + 30
     while time.time() < end and kills < ROUNDS // 3:
@@ -173,8 +176,8 @@ def both_die_when_a_stage_or_a_folder_appears(w):
     for name, moment in moments:
         for victim in (kill_daemon, kill_worker):
             for _ in range(1 + (ROUNDS >= 30)):
-                job = c.post({**BODY, "seed": 1}).json["id"]
-                jobs[job] = 1
+                job = c.post({**BODY, "seed": w.seeds[1]}).json["id"]
+                jobs[job] = w.seeds[1]
                 end = time.time() + 20
                 while time.time() < end:
                     try:
@@ -189,7 +192,7 @@ def both_die_when_a_stage_or_a_folder_appears(w):
                 if victim is kill_daemon:
                     c.port = d.start()
                 nothing_early(d, c, job)
-                check_released(w, d, c, job, 1)
+                check_released(w, d, c, job, w.seeds[1])
     check_whole(d, jobs)
     print(f"     moments met: {met}")
     d.stop()
@@ -238,7 +241,7 @@ def no_accepted_request_is_lost_when_the_daemon_dies_while_they_pour_in(w):
         if not token:
             break
     print(f"     {len(accepted)} accepted, {total} stored")
-    expect("the chain is whole" in d.admin("audit", "verify"))
+    expect("the log is whole" in d.admin("audit", "verify"))
     d.stop()
     d.remove()
 
@@ -247,7 +250,7 @@ def a_job_that_kills_its_worker_every_time_fails_and_the_next_one_runs(w):
     d = w.daemon("poison", jobs__attempts_max=2)
     c = d.client(d.key("alice"))
     poison = c.post({**BODY, "cohort": {"cases": 20000, "controls": 20000}}).json["id"]
-    nice = c.post({**BODY, "seed": 2}).json["id"]
+    nice = c.post({**BODY, "seed": w.seeds[2]}).json["id"]
     for _ in range(2):
         c.wait(poison, until=("running",))
         time.sleep(0.1)
@@ -255,7 +258,7 @@ def a_job_that_kills_its_worker_every_time_fails_and_the_next_one_runs(w):
         c.wait(poison, until=("queued", "failed"))
     j = c.wait(poison)
     expect(j["state"] == "failed" and j["reason"] == "worker_died" and j["attempts"] == 2, j)
-    check_released(w, d, c, nice, 2)
+    check_released(w, d, c, nice, w.seeds[2])
     check_whole(d, [nice])
     d.stop()
     d.remove()
@@ -302,13 +305,13 @@ def a_hanging_worker_is_killed_at_the_deadline(w):
     d = w.daemon("hang", jobs__deadline_s=5, worker__cancel_grace_s=1)
     c = d.client(d.key("alice"))
     job = c.post({**BODY, "cohort": {"cases": 20000, "controls": 20000}}).json["id"]
-    after = c.post({**BODY, "seed": 3}).json["id"]
+    after = c.post({**BODY, "seed": w.seeds[3]}).json["id"]
     c.wait(job, until=("running",))
     for pid in d.workers():
         os.kill(pid, signal.SIGSTOP)
     j = c.wait(job, 30)
     expect(j["state"] == "failed" and j["reason"] == "deadline", j)
-    check_released(w, d, c, after, 3)
+    check_released(w, d, c, after, w.seeds[3])
     slow = c.wait(c.post({**BODY, "cohort": {"cases": 20000, "controls": 20000}}).json["id"], 30)
     expect(slow["state"] == "failed" and slow["reason"] == "deadline", slow)  # merely slow: stops when asked
     d.stop()
@@ -320,14 +323,14 @@ def a_worker_that_cannot_write_fails_the_job_in_words_and_the_next_one_runs(w):
     c = d.client(d.key("alice"))
     for pid in d.workers():
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (100, resource.RLIM_INFINITY))
-    j = c.wait(c.post({**BODY, "seed": 1}).json["id"])
+    j = c.wait(c.post({**BODY, "seed": w.seeds[1]}).json["id"])
     expect(j["state"] == "failed" and j["reason"] == "storage_failed" and j["attempts"] == 2, j)
     expect("File too large" in d.log())
     check_whole(d, [])
     for pid in d.workers():
         resource.prlimit(pid, resource.RLIMIT_FSIZE, UNLIMITED)
-    job = c.post({**BODY, "seed": 1}).json["id"]
-    check_released(w, d, c, job, 1)
+    job = c.post({**BODY, "seed": w.seeds[1]}).json["id"]
+    check_released(w, d, c, job, w.seeds[1])
     d.stop()
     d.remove()
 
@@ -335,17 +338,17 @@ def a_worker_that_cannot_write_fails_the_job_in_words_and_the_next_one_runs(w):
 def a_daemon_that_cannot_write_says_503_and_goes_on_when_it_can(w):
     d = w.daemon("dbfull")
     c = d.client(d.key("alice"))
-    first = c.post({**BODY, "seed": 0}).json["id"]
-    check_released(w, d, c, first, 0)
-    jobs = {first: 0}
+    first = c.post({**BODY, "seed": w.seeds[0]}).json["id"]
+    check_released(w, d, c, first, w.seeds[0])
+    jobs = {first: w.seeds[0]}
     for round_ in range(4):
-        job = c.post({**BODY, "seed": 1}).json["id"]
-        jobs[job] = 1
+        job = c.post({**BODY, "seed": w.seeds[1]}).json["id"]
+        jobs[job] = w.seeds[1]
         if round_ % 2:
             c.wait(job, until=("running", "released"))
         resource.prlimit(d.process.pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
         time.sleep(0.8)
-        a = c.post({**BODY, "seed": 2})
+        a = c.post({**BODY, "seed": w.seeds[2]})
         expect(a.status == 503 and "retry-after" in a.headers, a.status, a.body)
         expect(c.get("/v1/jobs/" + job).status == 200)
         resource.prlimit(d.process.pid, resource.RLIMIT_FSIZE, UNLIMITED)
@@ -371,8 +374,8 @@ def a_full_file_system_loses_nothing_and_releases_nothing_half_written(w):
         filler = os.path.join(d.data, "filler")
         jobs = {c.post({**BODY, "seed": 0}).json["id"]: 0}
         for round_ in range(4):
-            job = c.post({**BODY, "seed": 1}).json["id"]
-            jobs[job] = 1
+            job = c.post({**BODY, "seed": w.seeds[1]}).json["id"]
+            jobs[job] = w.seeds[1]
             if round_ % 2:
                 c.wait(job, until=("running", "released"))
             with open(filler, "wb", buffering=0) as f:
@@ -395,7 +398,7 @@ def a_full_file_system_loses_nothing_and_releases_nothing_half_written(w):
                 c.port = d.start()
         for job, seed in jobs.items():
             check_released(w, d, c, job, seed)
-        expect("the chain is whole" in d.admin("audit", "verify"))
+        expect("the log is whole" in d.admin("audit", "verify"))
         expect(os.listdir(d.data + "/quarantine") == [], "quarantine")
         d.stop()
     finally:

@@ -88,7 +88,7 @@ def check_contract(method, path, answer):
     operation = item.get("get" if method == "HEAD" else method.lower())
     where = f"{method} {pattern} {answer.status}"
     if operation is None:
-        expect(answer.status in (400, 405), where, "on an undocumented method")
+        expect(answer.status in (400, 405) or (method, answer.status) == ("OPTIONS", 204), where, "on an undocumented method")
         return
     if answer.status in (411, 413, 414, 431):  # refused before any operation is looked at
         return
@@ -105,7 +105,7 @@ def check_contract(method, path, answer):
         return
     kind = answer.headers["content-type"].split(";")[0]
     expect(kind in described["content"], where, "answers with", kind)
-    if kind in ("application/json", "application/problem+json") and "files" not in pattern:
+    if kind in ("application/json", "application/problem+json") and "files" not in pattern and answer.status != 206:
         check_schema(json.loads(answer.body), described["content"][kind]["schema"], where)
 
 
@@ -147,6 +147,9 @@ class Client:
     def post(self, body, **headers):
         return self.ask("POST", "/v1/jobs", body, {k.replace("_", "-"): v for k, v in headers.items()})
 
+    def stream(self, path, **headers):
+        return Stream(self, path, {k.replace("_", "-"): v for k, v in headers.items()})
+
     def wait(self, job, seconds=120, until=("released", "withheld", "failed", "cancelled", "expired")):
         end = time.time() + seconds
         while time.time() < end:
@@ -155,6 +158,66 @@ class Client:
                 return j
             time.sleep(0.05)
         raise Failed(f"job {job} is still {j['state']} after {seconds} s")
+
+
+class Stream:
+    """Server-Sent Events: each .next() is one event as a dict of its fields, None at the end; comments are counted."""
+
+    def __init__(self, client, path, headers):
+        self.c = http.client.HTTPConnection("127.0.0.1", client.port, timeout=30)
+        self.c.request("GET", path, headers={"Authorization": f"Bearer {client.key}", **headers})
+        self.r = self.c.getresponse()
+        self.status, self.headers, self.comments, self.path = self.r.status, self.r.headers, [], path
+        if self.status == 200:  # the head against the contract; the events one by one
+            SEEN.add(("GET", pattern_of(path), 200))
+            described = resolve(CONTRACT["paths"][pattern_of(path)]["get"]["responses"]["200"])
+            known = {n.lower() for n in described["headers"]} | ALWAYS | {"transfer-encoding"}
+            for name in self.headers:
+                expect(name.lower() in known, path, "has the undocumented header", name)
+            expect(self.headers["content-type"].startswith("text/event-stream"))
+        else:
+            check_contract("GET", path, Answer(self.status, self.r.getheaders(), self.r.read()))
+
+    def next(self):
+        event = {}
+        while True:
+            line = self.r.readline().decode()
+            if not line:
+                return None
+            line = line.rstrip("\n")
+            if line.startswith(":"):
+                self.comments.append(line)
+            elif line:
+                name, value = line.split(": ", 1)
+                event[name] = value
+            elif "data" in event:
+                data = json.loads(event["data"])
+                if event["event"] != "reset":
+                    check_schema(data, CONTRACT["components"]["schemas"]["JobProgress" if event["event"] == "progress" else "JobEvent"],
+                                 self.path)
+                return {**event, "data": data}
+
+    def until(self, state, job=None):
+        """Events up to the one of that state (and job), without progress."""
+        got = []
+        while True:
+            e = self.next()
+            expect(e is not None, "the stream ended before", state, got)
+            if e["event"] == "job":
+                got.append(e)
+                if e["data"]["state"] == state and job in (None, e["data"]["job"]):
+                    return got
+
+    def close(self):
+        self.c.close()
+
+
+def pattern_of(path):
+    path = path.split("?")[0]
+    for pattern in CONTRACT["paths"]:
+        if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", pattern), path):
+            return pattern
+    raise Failed("no operation at " + path)
 
 
 def raw(port, text, timeout=15, shut=False):
@@ -200,9 +263,10 @@ class Daemon:
         self.log_path = os.path.join(self.folder, "log")
         self.process = None
         ALL.append(self)
-        sections = {"http": {"port": 0}, "data": {"dir": self.data}}
+        sections = {"http": {"port": 0}, "data": {"dir": self.data}, "auth": {"failures_free": 1000000}}
         if fixture:
-            sections["models"] = {"key_file": os.path.join(fixture, "reference.key")}
+            demo = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../deploy/policy-demo.toml")
+            sections["models"] = {"key_file": os.path.join(fixture, "reference.key"), "policy": os.path.realpath(demo)}
         for key, value in config.items():
             section, name = key.split("__")
             sections.setdefault(section, {})[name] = value
@@ -213,6 +277,9 @@ class Daemon:
                     f.write(f"{k} = {json.dumps(v)}\n")
             if fixture:
                 f.write(f'[[model]]\npath = "{fixture}/model"\n')
+
+    def snpgen(self, *words):
+        return subprocess.run([f"{self.bin}/snpgen", *words], capture_output=True, text=True, check=False)
 
     def admin(self, *words, ok=True):
         r = subprocess.run([f"{self.bin}/snpgend", "admin", *words, "--config", self.config], capture_output=True, text=True,

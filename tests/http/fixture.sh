@@ -11,7 +11,7 @@ flock 9
 [ -f "$out/model/card.json" ] && exit 0
 rm -rf "$out/data" "$out/model" "$out/model.train"
 umask 077
-"$bin/snpgen" simulate --quiet --out "$out/sim" --people 1600 --snps 400 --trait t2d --case-fraction 0.5
+"$bin/snpgen" simulate --quiet --out "$out/sim" --people 1600 --snps 400 --trait t2d --h2 0.4 --discovery 1600 --case-fraction 0.5
 "$bin/snpgen" prepare --quiet --bfile "$out/sim" --pheno "$out/sim.pheno" --sumstats "$out/sim.sumstats.tsv" --top 64 \
     --test 0.25 --trait t2d --out "$out/data"
 "$bin/snpgen" train --quiet --data "$out/data" --id tiny --key "$out/reference.key" --out "$out/model" --preset small \

@@ -2,9 +2,10 @@
  * pass; then one of them is, and it has to fail. Populations of every continent make distances as uneven as they get.
  */
 #include "formats/plink.h"
+#include "geno/kinship.h"
 #include "world.h"
 
-enum { SNPS = 256, TRAIN = 480, VAL = 120, TEST = 100, COHORT = 180, ROUNDS = 40 };
+enum { SNPS = 256, TRAIN = 420, VAL = 110, TEST = 200, COHORT = 150, ROUNDS = 40 };
 
 typedef struct real_people {
     sg_bim bim;
@@ -32,25 +33,6 @@ static bool load(const char *shared, real_people *p, sg_arena *a)
     return true;
 }
 
-/* KING-robust kinship of rows i, j over genotypes both have: (N_hethet - 2 N_opposite) / (2 min N_het)
- * + 1/2 - (N_het(i) + N_het(j)) / (4 min N_het). Manichaikul et al., Bioinformatics 26 (2010). */
-static double kinship(const sg_people *p, int64_t i, int64_t j)
-{
-    const uint64_t *il = sg_people_lo(p, i), *ih = sg_people_hi(p, i), *jl = sg_people_lo(p, j),
-                   *jh = sg_people_hi(p, j);
-    double both = 0, opposite = 0, het_i = 0, het_j = 0;
-    for (int64_t w = 0; w < p->n_word; w++) {
-        const uint64_t known = ~(il[w] & ih[w]) & ~(jl[w] & jh[w]);
-        const uint64_t hi = il[w] & known, hj = jl[w] & known; /* heterozygous: low bit alone */
-        both += __builtin_popcountll(hi & hj);
-        opposite += __builtin_popcountll(known & ~hi & ~hj & (ih[w] ^ jh[w]));
-        het_i += __builtin_popcountll(hi);
-        het_j += __builtin_popcountll(hj);
-    }
-    const double least = het_i < het_j ? het_i : het_j;
-    return (both - 2 * opposite) / (2 * least) + 0.5 - (het_i + het_j) / (4 * least);
-}
-
 /* People of whom no two are closer than second-degree relatives; returns how many. */
 static int64_t unrelated(const real_people *p, int64_t *who, sg_arena *a)
 {
@@ -63,7 +45,7 @@ static int64_t unrelated(const real_people *p, int64_t *who, sg_arena *a)
     for (int64_t i = 0; i < p->fam.n; i++) {
         bool alone = true;
         for (int64_t k = 0; alone && k < n; k++)
-            alone = kinship(&all, i, who[k]) < 0.0884;
+            alone = sg_kinship(&all, i, &all, who[k]) < SG_KIN_SECOND;
         if (alone)
             who[n++] = i;
     }
@@ -128,7 +110,7 @@ START_TEST(real_people_pass_for_a_cohort_and_a_copy_among_them_does_not)
         const int64_t *at = who;
         for (int role = 0; role < SG_N_ROLE; at += n[role++]) {
             w.ref.people[role] = take(&p, snp, at, n[role], &r, &a);
-            w.ref.label[role] = draw_labels(n[role], &a);
+            w.ref.label[role] = draw_labels_of(n[role], (uint32_t)(20 + role), &a);
         }
         sg_people c = take(&p, snp, at, COHORT, &r, &a);
         const sg_outcome o = judged(&w, &c, NULL, NULL, NULL, 0, &a);

@@ -47,12 +47,21 @@ static tally play(const char *title, sizes s, int rounds, mischief *spoil, doubl
         const world w = world_new(1000 + (uint64_t)round, s.snp, s.train, s.val, s.test, &a);
         sg_people c = clean_cohort(&w, s.cohort, &a);
         spoil(&w, round, x, &c, &a);
-        t.n[judged(&w, &c, NULL, NULL, NULL, 0, &a)]++;
+        static char json[1 << 18];
+        const sg_outcome o = judged(&w, &c, NULL, NULL, json, sizeof json, &a);
+        t.n[o]++;
+        if (getenv("SG_VERBOSE") && o != SG_OUTCOME_PASS) /* which check it was */
+            for (char *at = strstr(json, "\"decision\""), *end; (at = strstr(at, "{\"name\"")); at = end) {
+                end = strchr(at, '}');
+                if (!strstr(at, "\"pass\"") || strstr(at, "\"pass\"") > end)
+                    printf("    %s %.*s\n", title, (int)(end - at), at);
+            }
         sg_arena_clear(&a);
     }
     printf("%-46s %4lld SNPs %4lld/%3lld/%3lld people, cohort %4lld: pass %3d, withhold %3d, fail %3d\n", title,
            (long long)s.snp, (long long)s.train, (long long)s.val, (long long)s.test, (long long)s.cohort,
            t.n[SG_OUTCOME_PASS], t.n[SG_OUTCOME_WITHHOLD], t.n[SG_OUTCOME_FAIL]);
+    (void)fflush(stdout);
     return t;
 }
 
@@ -66,7 +75,7 @@ END_TEST
 
 START_TEST(honest_cohorts_of_other_sizes_pass_as_well)
 {
-    static const sizes other[] = {{256, 1400, 350, 200, 1000}, {256, 1400, 350, 200, 60}, {256, 430, 107, 60, 300}};
+    static const sizes other[] = {{256, 1400, 350, 200, 1000}, {256, 1400, 350, 200, 60}, {256, 430, 107, 200, 300}};
     for (size_t i = 0; i < sizeof other / sizeof *other; i++) {
         const tally t = play("honest", other[i], 30, none, 0);
         ck_assert_int_ge(t.n[SG_OUTCOME_PASS], 27);

@@ -13,7 +13,7 @@ static sg_verdict *some_verdict(bool copy, sg_arena *a)
         plant_copy(&w, SG_ROLE_TRAIN, 0, 0, &c, 0, a);
     sg_verdict *v;
     sg_err err = {0};
-    const sg_policy p = sg_policy_default();
+    const sg_policy p = small_policy();
     const int8_t *label = draw_labels(100, a);
     ck_ok(sg_privacy_judge(&w.ref, &c, label, &p, NULL, &v, &err), err);
     const sg_digest d = sg_cohort_digest(&c, label);
@@ -130,16 +130,32 @@ START_TEST(the_json_lists_every_check_with_its_numbers)
     json_t *root = json_loadb((char *)b.data, b.n, JSON_REJECT_DUPLICATES, &e);
     ck_assert_msg(root != NULL, "%s", e.text);
     ck_assert_str_eq(json_string_value(json_object_get(root, "outcome")), "fail");
-    ck_assert_int_eq(json_integer_value(json_object_get(json_object_get(root, "cohort"), "people")), 100);
-    ck_assert_uint_eq(strlen(json_string_value(json_object_get(root, "policy_digest"))), 64);
-    const json_t *checks = json_object_get(root, "checks");
-    ck_assert_uint_eq(json_array_size(checks), 6); /* four checks, the last overall and for two labels */
+    const json_t *m = json_object_get(root, "measurement"), *d = json_object_get(root, "decision"),
+                 *checks = json_object_get(m, "checks"), *decided = json_object_get(d, "checks");
+    ck_assert_int_eq(json_integer_value(json_object_get(json_object_get(m, "cohort"), "people")), 100);
+    static const char *const digest[] = {"measurement_digest", "policy_digest", "decision_digest"};
+    for (int i = 0; i < 3; i++)
+        ck_assert_uint_eq(strlen(json_string_value(json_object_get(root, digest[i]))), 64);
+    for (int i = 0; i < 2; i++) /* the decision names what it rests on */
+        ck_assert_str_eq(json_string_value(json_object_get(root, digest[i])),
+                         json_string_value(json_object_get(d, digest[i])));
+    ck_assert_int_eq(json_integer_value(json_object_get(m, "version")), 1);
+    ck_assert_int_eq(json_integer_value(json_object_get(d, "version")), 1);
+    ck_assert_int_eq(json_integer_value(json_object_get(json_object_get(root, "policy"), "version")), 1);
+    ck_assert_uint_eq(json_array_size(checks), 2); /* hygiene, and the copy, at which it stops */
+    ck_assert_uint_eq(json_array_size(decided), 2);
     for (size_t i = 0; i < json_array_size(checks); i++) {
-        const json_t *c = json_array_get(checks, i);
-        ck_assert(json_is_string(json_object_get(c, "name")) && json_is_string(json_object_get(c, "status")));
-        ck_assert(json_is_number(json_object_get(c, "estimate")) && json_is_number(json_object_get(c, "limit")));
-        ck_assert_uint_eq(json_array_size(json_object_get(c, "interval")), 2);
+        const json_t *c = json_array_get(checks, i), *x = json_array_get(decided, i);
+        ck_assert_str_eq(json_string_value(json_object_get(c, "name")), json_string_value(json_object_get(x, "name")));
+        ck_assert(json_is_string(json_object_get(x, "status")) && json_is_number(json_object_get(c, "estimate")));
     }
+    /* The digests are of the records as they stand in the text. */
+    const char *text = (const char *)b.data, *from = strstr(text, "\"measurement\":") + 14,
+               *to = strstr(text, ",\"measurement_digest\"");
+    const sg_digest again = sg_sha256_of(from, (size_t)(to - from));
+    char hex[SG_DIGEST_HEX];
+    sg_hex(again.b, sizeof again.b, hex);
+    ck_assert_str_eq(hex, json_string_value(json_object_get(root, "measurement_digest")));
     json_decref(root);
     sg_buf_clear(&b);
     sg_verdict_free(v);
@@ -159,48 +175,55 @@ START_TEST(every_reason_has_a_sentence_and_fits_its_place)
 }
 END_TEST
 
-static sg_status load_policy(const char *text, sg_policy *p, sg_err *err)
+START_TEST(the_requester_sees_a_status_and_a_code_and_no_number_of_the_gate)
 {
-    char dir[UNIT_PATH], path[UNIT_PATH];
-    unit_dir(dir);
-    unit_path(path, dir, "policy.json");
-    ck_ok(sg_file_write(path, 0600, text, strlen(text), err), *err);
-    const sg_status st = sg_policy_load(path, p, err);
-    unit_dir_remove(dir);
-    return st;
-}
-
-START_TEST(limits_are_read_by_name_and_wrong_ones_are_refused_by_name)
-{
-    sg_policy p;
+    sg_arena a = unit_arena(1 << 26);
+    sg_verdict *v = some_verdict(true, &a);
+    sg_buf b;
     sg_err err = {0};
-    ck_ok(load_policy("{\"mia_auc_max\": 0.55, \"min_reference\": 500}", &p, &err), err);
-    ck_assert_double_eq(p.mia_auc_max, 0.55);
-    ck_assert_int_eq(p.min_reference, 500);
-    ck_assert_double_eq(p.dcr_quantile, sg_policy_default().dcr_quantile);
-    static const struct {
-        const char *text;
-        sg_status st;
-        const char *words;
-    } wrong[] = {
-        {"{\"mia_auc_maximum\": 0.55}", SG_FORMAT, "there is no limit called \"mia_auc_maximum\""},
-        {"{\"mia_auc_max\": 1.5}", SG_LIMIT, "mia_auc_max is 1.5, want 0.5 to 1"},
-        {"{\"mia_auc_max\": \"0.5\"}", SG_FORMAT, "\"mia_auc_max\" is not a number"},
-        {"{\"min_reference\": 50.5}", SG_FORMAT, "min_reference is 50.5, want a whole number"},
-        {"{\"min_reference\": 50, \"min_reference\": 2}", SG_FORMAT, "duplicate"},
-        {"[1]", SG_FORMAT, "want a JSON object"},
-        {"{", SG_FORMAT, "line 1"},
-    };
-    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-        ck_assert_int_eq(load_policy(wrong[i].text, &p, &err), wrong[i].st);
-        ck_assert_msg(strstr(err.msg, wrong[i].words) != NULL, "%s", err.msg);
-        ck_assert_double_eq(p.mia_auc_max, sg_policy_default().mia_auc_max);
+    sg_buf_init(&b, 1 << 20);
+    ck_ok(sg_verdict_requester_json(v, &b, &err), err);
+    json_error_t e;
+    json_t *root = json_loadb((char *)b.data, b.n, JSON_REJECT_DUPLICATES, &e);
+    ck_assert_msg(root != NULL, "%s", e.text);
+    const char *field;
+    json_t *value;
+    json_object_foreach(root, field, value)
+        ck_assert_msg(json_is_string(value) || json_is_boolean(value), "%s is neither text nor true or false", field);
+    ck_assert_str_eq(json_string_value(json_object_get(root, "reason")), "identical_match");
+    ck_assert_uint_eq(json_object_size(root), 7);
+    json_decref(root);
+    sg_buf_clear(&b);
+    sg_verdict_free(v);
+    sg_arena_clear(&a);
+}
+END_TEST
+
+START_TEST(the_page_of_the_committee_has_every_check_and_that_of_the_requester_none)
+{
+    sg_arena a = unit_arena(1 << 26);
+    sg_verdict *v = some_verdict(false, &a);
+    sg_err err = {0};
+    for (int committee = 0; committee < 2; committee++) {
+        sg_buf b;
+        sg_buf_init(&b, 1 << 22);
+        ck_ok(sg_verdict_html(v, committee, &b, &err), err);
+        const char *page = (const char *)b.data;
+        ck_assert_int_eq(strstr(page, "nearest.dcr") != NULL, committee);
+        ck_assert_int_eq(strstr(page, "<svg") != NULL, committee);
+        ck_assert_ptr_nonnull(strstr(page, "What was not tested"));
+        ck_assert_ptr_nonnull(strstr(page, "low_power"));
+        ck_assert_ptr_null(strstr(page, "<script"));
+        ck_assert_ptr_null(strstr(page, "src="));
+        sg_buf_clear(&b);
     }
-    ck_assert_int_eq(sg_policy_load("/no/such/policy", &p, &err), SG_NOT_FOUND);
+    sg_verdict_free(v);
+    sg_arena_clear(&a);
 }
 END_TEST
 
 UNIT_MAIN("verdict", the_digest_covers_every_genotype_every_label_the_order_and_the_sizes,
           a_sealed_verdict_comes_back_whole, no_byte_of_a_sealed_verdict_can_be_changed_and_none_can_be_missing,
           the_json_lists_every_check_with_its_numbers, every_reason_has_a_sentence_and_fits_its_place,
-          limits_are_read_by_name_and_wrong_ones_are_refused_by_name)
+          the_requester_sees_a_status_and_a_code_and_no_number_of_the_gate,
+          the_page_of_the_committee_has_every_check_and_that_of_the_requester_none)

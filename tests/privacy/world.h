@@ -12,7 +12,8 @@
 typedef struct world {
     int64_t n_snp;
     uint64_t seed;
-    double *cut[2]; /* [n_snp] latent threshold of the counted allele, by ancestry */
+    double link, drift; /* correlation of neighbours' latents within a block; spread of thresholds between ancestries */
+    double *cut[2];     /* [n_snp] latent threshold of the counted allele, by ancestry */
     sg_reference ref;
 } world;
 
@@ -24,7 +25,7 @@ static inline void haplotype(const world *w, int ancestry, sg_rng *r, int8_t *co
     double x = 0;
     for (int64_t v = 0; v < w->n_snp; v++) {
         const double e = sg_rng_normal(r);
-        x = v % BLOCK ? 0.9 * x + 0.43588989 * e : e;
+        x = v % BLOCK ? w->link * x + sqrt(1 - w->link * w->link) * e : e;
         code[v] = (int8_t)(code[v] + (x < w->cut[ancestry][v]));
     }
 }
@@ -52,18 +53,37 @@ static inline sg_people draw_people(const world *w, int64_t n, uint32_t step, sg
     return p;
 }
 
-/* Labels: 0 and 1 in turn. */
-static inline int8_t *draw_labels(int64_t n, sg_arena *a)
+/* Labels 0 and 1, as many of each, in random order. */
+static inline int8_t *draw_labels_of(int64_t n, uint32_t step, sg_arena *a)
 {
     int8_t *label = SG_NEW(a, int8_t, n);
-    for (int64_t i = 0; i < n; i++)
-        label[i] = (int8_t)(i % 2);
+    sg_rng r = sg_rng_stream(31, SG_RNG_PRIVACY, (uint64_t)n, step);
+    int64_t left[2] = {n - n / 2, n / 2};
+    for (int64_t i = 0; i < n; i++) {
+        label[i] = (int8_t)((int64_t)sg_rng_below(&r, (uint64_t)(left[0] + left[1])) >= left[0]);
+        left[label[i]]--;
+    }
     return label;
 }
 
-static inline world world_new(uint64_t seed, int64_t n_snp, int64_t n_train, int64_t n_val, int64_t n_test, sg_arena *a)
+static inline int8_t *draw_labels(int64_t n, sg_arena *a)
 {
-    world w = {.n_snp = n_snp, .seed = seed};
+    return draw_labels_of(n, 13, a);
+}
+
+/* The limits for demonstrations, as shipped: these worlds are as small. */
+static inline sg_policy small_policy(void)
+{
+    sg_policy p;
+    sg_err err = {0};
+    ck_ok(sg_policy_load(SG_SOURCE_DIR "/deploy/policy-demo.toml", &p, &err), err);
+    return p;
+}
+
+static inline world world_of(uint64_t seed, double link, double drift, int64_t n_snp, int64_t n_train, int64_t n_val,
+                             int64_t n_test, sg_arena *a)
+{
+    world w = {.n_snp = n_snp, .seed = seed, .link = link, .drift = drift};
     sg_rng r = sg_rng_stream(seed, SG_RNG_PRIVACY, 0, 1);
     for (int k = 0; k < 2; k++)
         w.cut[k] = SG_NEW(a, double, n_snp);
@@ -78,14 +98,19 @@ static inline world world_new(uint64_t seed, int64_t n_snp, int64_t n_train, int
                 hi = mid;
         }
         w.cut[0][v] = lo;
-        w.cut[1][v] = lo + 0.25 * sg_rng_normal(&r); /* F_ST of a few per cent */
+        w.cut[1][v] = lo + drift * sg_rng_normal(&r); /* 0.25: F_ST of a few per cent */
     }
     const int64_t n[SG_N_ROLE] = {n_train, n_val, n_test};
     for (int role = 0; role < SG_N_ROLE; role++) {
         w.ref.people[role] = draw_people(&w, n[role], (uint32_t)(2 + role), a);
-        w.ref.label[role] = draw_labels(n[role], a);
+        w.ref.label[role] = draw_labels_of(n[role], (uint32_t)(20 + role), a);
     }
     return w;
+}
+
+static inline world world_new(uint64_t seed, int64_t n_snp, int64_t n_train, int64_t n_val, int64_t n_test, sg_arena *a)
+{
+    return world_of(seed, 0.9, 0.25, n_snp, n_train, n_val, n_test, a);
 }
 
 /* An honest cohort: new people of the same population. */
@@ -138,7 +163,7 @@ static inline sg_outcome judged(const world *w, const sg_people *cohort, const s
 {
     sg_verdict *v;
     sg_err err = {0};
-    const sg_policy usual = sg_policy_default();
+    const sg_policy usual = small_policy();
     const size_t mark = sg_arena_mark(a);
     ck_ok(sg_privacy_judge(&w->ref, cohort, draw_labels(cohort->n_sample, a), policy ? policy : &usual, NULL, &v, &err),
           err);

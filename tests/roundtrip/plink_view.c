@@ -1,12 +1,15 @@
 /* plink_view.c - what plink.sh compares with PLINK: reads a fileset with our reader and prints what PLINK prints.
  *
  *   plink_view freq PREFIX      variant ID, copies of A1, called alleles, missing genotypes: one line per variant
+ *   plink_view king PREFIX MIN  FID IID FID IID kinship of every pair from MIN on, as plink2 --make-king-table
  *   plink_view copy PREFIX OUT  the fileset, read and written again
  */
 #include "formats/plink.h"
+#include "geno/kinship.h"
 
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 typedef struct fileset {
@@ -32,6 +35,21 @@ static sg_status load(const char *prefix, sg_arena *a, fileset *f, sg_err *err)
     for (int64_t v = 0; v < f->bim.n; v++)
         want[v] = v;
     return sg_bed_load(name(path, prefix, ".bed"), f->bim.n, f->fam.n, want, f->bim.n, a, &f->geno, err);
+}
+
+static sg_status print_king(const fileset *f, double least, sg_arena *a, sg_err *err)
+{
+    sg_people p;
+    sg_kin_pair *pair;
+    int64_t n;
+    SG_TRY(sg_people_new(f->fam.n, f->bim.n, a, &p, err));
+    sg_people_from_geno(&f->geno, &p);
+    SG_TRY(sg_kinship_pairs(&p, least, f->fam.n * 40, NULL, a, &pair, &n, err));
+    for (int64_t k = 0; k < n; k++) {
+        const sg_fam_row *i = &f->fam.row[pair[k].i], *j = &f->fam.row[pair[k].j];
+        (void)printf("%s %s %s %s %.6g\n", i->fid, i->iid, j->fid, j->iid, pair[k].kinship);
+    }
+    return SG_OK;
 }
 
 static void print_freq(const fileset *f)
@@ -64,6 +82,8 @@ int main(int argc, char **argv)
         st = load(argv[2], &a, &f, &err);
     if (!st && !strcmp(argv[1], "freq"))
         print_freq(&f);
+    else if (!st && argc == 4 && !strcmp(argv[1], "king"))
+        st = print_king(&f, strtod(argv[3], NULL), &a, &err);
     else if (!st && argc == 4)
         st = copy(&f, argv[3], &err);
     if (st)

@@ -92,7 +92,7 @@ stage "prepare"
 stage "train"
 
 # 4. The service.
-serve_config "$work" real "$work/model" "$work/reference.key" "$port"
+serve_config "$work" real "$work/model" "$work/reference.key" "$port" "$root/deploy/policy-demo.toml"
 key=$("$BIN/snpgend" admin key create --config "$work/snpgen.toml" --owner researcher)
 serve_start "$work"
 stage "serve"

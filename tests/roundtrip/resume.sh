@@ -6,7 +6,7 @@ SNPGEN=${SNPGEN:-build/release/bin/snpgen}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 fail() { echo "FAILED: $*"; cat "$work"/log 2>/dev/null; exit 1; }
-"$SNPGEN" simulate --out "$work/sim" --people 120 --snps 200 --trait t2d --case-fraction 0.5 --quiet >/dev/null 2>&1
+"$SNPGEN" simulate --out "$work/sim" --people 120 --snps 200 --trait t2d --h2 0.4 --discovery 120 --case-fraction 0.5 --quiet >/dev/null 2>&1
 "$SNPGEN" prepare --bfile "$work/sim" --pheno "$work/sim.pheno" --sumstats "$work/sim.sumstats.tsv" --top 48 --trait t2d \
     --out "$work/data" --quiet >/dev/null 2>&1
 tiny=(--data "$work/data" --preset small --vae-channels 32,32 --unet-mult 1,1 --unet-res 1 --vae-epochs 3 --epochs 4
@@ -34,11 +34,59 @@ grep -q "a model is never overwritten" "$work/log" || fail "wrong words"
 
 "$SNPGEN" train "${tiny[@]}" --out "$work/other" --checkpoint-seconds 0 >"$work/log" 2>&1 &
 pid=$!
-for _ in $(seq 200); do [ -e "$work/other.train/checkpoint" ] && break; sleep 0.05; done
+for _ in $(seq 1200); do [ -e "$work/other.train/checkpoint" ] && break; sleep 0.05; done
 kill -INT $pid
 if wait $pid; then fail "an interrupted run ended with 0"; fi
 if "$SNPGEN" train "${tiny[@]}" --out "$work/other" >"$work/log" 2>&1; then fail "an unfinished run was not noticed"; fi
 grep -q "holds an unfinished run; --resume goes on with it" "$work/log" || fail "wrong words"
 if "$SNPGEN" train "${tiny[@]}" --out "$work/other" --resume --lr 0.5 >"$work/log" 2>&1; then fail "other options went on"; fi
 grep -q "made with --lr [0-9.]*, this run asks for 0.5" "$work/log" || fail "wrong words"
+# bfloat16: the same bytes for any number of threads, other ones than float32's; recorded; refused by name where it cannot be
+if "$SNPGEN" train "${tiny[@]}" --precision bfloat16 --out "$work/half1" --threads 1 >"$work/log" 2>&1; then
+    "$SNPGEN" train "${tiny[@]}" --precision bfloat16 --out "$work/half2" --threads 2 >"$work/log" 2>&1 || fail "bfloat16 again"
+    cmp -s "$work/half1/model.safetensors" "$work/half2/model.safetensors" || fail "bfloat16 depends on the threads"
+    cmp -s "$work/half1/model.safetensors" "$work/whole/model.safetensors" && fail "bfloat16 was not used"
+    grep -q '"precision": "bfloat16"' "$work/half1/card.json" || fail "the card does not say bfloat16"
+else
+    grep -q "this processor does not have" "$work/log" || fail "bfloat16 is refused in the wrong words"
+fi
+if "$SNPGEN" train "${tiny[@]}" --precision float8 --out "$work/no" >"$work/log" 2>&1; then fail "float8 went on"; fi
+grep -q 'precision "float8" is unknown, want float32 or bfloat16' "$work/log" || fail "wrong words"
+# guidance in an interval of noise levels: everywhere, nowhere, refused
+"$SNPGEN" generate --model "$work/whole" --labels 0,1,1,0 --guidance 3 --out "$work/g0" --format npy --quiet >"$work/log" 2>&1 || fail generate
+for interval in 0,inf 1e5,1e6; do
+    "$SNPGEN" generate --model "$work/whole" --labels 0,1,1,0 --guidance 3 --guidance-interval $interval --out "$work/g$interval" \
+        --save-latents "$work/z$interval.npy" --format npy --quiet >"$work/log" 2>&1 || fail "guidance in $interval"
+done
+cmp -s "$work/g0.npy" "$work/g0,inf.npy" || fail "an interval without limits changes people"
+"$SNPGEN" generate --model "$work/whole" --labels 0,1,1,0 --guidance 1 --out "$work/g1" --save-latents "$work/z1.npy" --format npy --quiet \
+    >"$work/log" 2>&1 || fail generate
+cmp -s "$work/z1.npy" "$work/z1e5,1e6.npy" || fail "guidance acts outside its interval"
+cmp -s "$work/z1.npy" "$work/z0,inf.npy" && fail "guidance does nothing inside its interval"
+for bad in 3 2,1 a,b -1,2 1,nan 1,2,3; do
+    if "$SNPGEN" generate --model "$work/whole" --labels 0 --guidance-interval "$bad" --out "$work/no" >"$work/log" 2>&1; then fail "interval $bad"; fi
+    grep -q "the guidance interval is" "$work/log" || fail "wrong words for interval $bad"
+done
+# with the adversarial term: another model, the same one after interruptions and for any number of threads; too few SNPs refused
+"$SNPGEN" prepare --bfile "$work/sim" --pheno "$work/sim.pheno" --sumstats "$work/sim.sumstats.tsv" --top 96 --trait t2d \
+    --out "$work/data96" --quiet >/dev/null 2>&1
+tiny[1]=$work/data96
+adv=(--adv-start 4)
+"$SNPGEN" train "${tiny[@]}" "${adv[@]}" --out "$work/adv" >"$work/log" 2>&1 || fail "an adversarial run"
+"$SNPGEN" train "${tiny[@]}" --out "$work/plain" >"$work/log" 2>&1 || fail "the same without"
+cmp -s "$work/adv/model.safetensors" "$work/plain/model.safetensors" && fail "the adversarial term does nothing"
+grep -q discriminator_loss "$work/adv/card.json" || fail "the card has no curve of the discriminator"
+for signal in KILL KILL INT KILL; do
+    "$SNPGEN" train "${tiny[@]}" "${adv[@]}" --out "$work/adv2" --checkpoint-seconds 0 --resume --threads 1 >"$work/log" 2>&1 &
+    pid=$!
+    sleep "0.$((RANDOM % 30 + 10))"
+    kill -$signal $pid 2>/dev/null || true
+    wait $pid 2>/dev/null || true
+    [ -d "$work/adv2" ] && break
+done
+[ -d "$work/adv2" ] || "$SNPGEN" train "${tiny[@]}" "${adv[@]}" --out "$work/adv2" --resume >"$work/log" 2>&1 || fail "its last part"
+cmp -s "$work/adv/model.safetensors" "$work/adv2/model.safetensors" || fail "another adversarial model after interruptions"
+tiny[1]=$work/data
+if "$SNPGEN" train "${tiny[@]}" --adv-start 4 --out "$work/no" >"$work/log" 2>&1; then fail "48 positions were halved six times"; fi
+grep -q "train without the adversarial term" "$work/log" || fail "wrong words"
 echo "resume: same bytes after $killed interruptions"

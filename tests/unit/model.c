@@ -70,6 +70,7 @@ static void make_people(sg_reference *ref, sg_arena *a)
     for (int r = 0; r < SG_N_ROLE; r++) {
         ck_ok(sg_people_new(n[r], SNPS, a, &ref->people[r], &err), err);
         ref->label[r] = SG_NEW(a, int8_t, n[r]);
+        ref->mark[r] = SG_NEW(a, uint8_t, n[r]);
         for (int64_t i = 0; i < n[r]; i++) {
             int8_t code[SNPS];
             sg_rng g = sg_rng_stream(5, SG_RNG_TEST, (uint64_t)i, (uint32_t)r);
@@ -77,6 +78,7 @@ static void make_people(sg_reference *ref, sg_arena *a)
                 code[v] = (int8_t)sg_rng_below(&g, 3);
             sg_people_pack(&ref->people[r], i, code);
             ref->label[r][i] = (int8_t)(i % 2);
+            ref->mark[r][i] = (uint8_t)(r == SG_ROLE_VAL ? 0 : r == SG_ROLE_TEST ? i % 4 : i % 2 * SG_MARK_AUDIT);
         }
     }
 }
@@ -181,11 +183,53 @@ START_TEST(what_is_saved_is_what_is_opened)
         ck_assert_int_eq(ref.people[r].n_sample, p.ref.people[r].n_sample);
         ck_assert_mem_eq(ref.people[r].plane, p.ref.people[r].plane, (size_t)ref.people[r].n_sample * 16);
         ck_assert_mem_eq(ref.label[r], p.ref.label[r], (size_t)ref.people[r].n_sample);
+        ck_assert_mem_eq(ref.mark[r], p.ref.mark[r], (size_t)ref.people[r].n_sample);
     }
     sg_model_close(m);
     sg_model_close(NULL);
     sg_arena_clear(&a);
     sg_arena_clear(&b);
+    unit_dir_remove(dir);
+}
+END_TEST
+
+START_TEST(a_reference_without_marks_is_written_and_read_as_before_there_were_any)
+{
+    char dir[UNIT_PATH], at[UNIT_PATH], file[UNIT_PATH];
+    unit_dir(dir);
+    unit_path(at, dir, "model");
+    sg_arena a = unit_arena(1 << 26);
+    parts p = make_parts(&a);
+    sg_err err = {0};
+    memset(p.ref.mark, 0, sizeof p.ref.mark);
+    ck_ok(save(at, &p, &err), err);
+    struct stat s;
+    ck_assert_int_eq(stat(unit_path(file, at, "reference.enc"), &s), 0);
+    ck_assert_int_eq(s.st_size, 64 + 14 * 16 + 14 + SG_TAG_BYTES);
+    sg_reference ref;
+    ck_ok(sg_reference_open(at, &p.card, p.key, &a, &ref, &err), err);
+    ck_assert_mem_eq(ref.label[SG_ROLE_TEST], p.ref.label[SG_ROLE_TEST], 4);
+    for (int r = 0; r < SG_N_ROLE; r++)
+        ck_assert_ptr_null(ref.mark[r]);
+    sg_arena_clear(&a);
+    unit_dir_remove(dir);
+}
+END_TEST
+
+START_TEST(a_mark_that_the_role_cannot_have_is_refused)
+{
+    char dir[UNIT_PATH], at[UNIT_PATH];
+    unit_dir(dir);
+    unit_path(at, dir, "model");
+    sg_arena a = unit_arena(1 << 26);
+    parts p = make_parts(&a);
+    sg_err err = {0};
+    p.ref.mark[SG_ROLE_VAL][1] = SG_MARK_AUDIT;
+    ck_ok(save(at, &p, &err), err);
+    sg_reference ref;
+    ck_assert_int_eq(sg_reference_open(at, &p.card, p.key, &a, &ref, &err), SG_FORMAT);
+    ck_assert_ptr_nonnull(strstr(err.msg, "a mark that a val person cannot have"));
+    sg_arena_clear(&a);
     unit_dir_remove(dir);
 }
 END_TEST
@@ -587,7 +631,9 @@ START_TEST(sizes_in_the_reference_head_are_not_believed)
         ck_assert_uint_eq(n, 0);                                                                                       \
     } while (0)
     REFUSED(magic[0], 'x', SG_FORMAT);
-    REFUSED(version, 2, SG_LIMIT);
+    REFUSED(version, 3, SG_LIMIT);
+    REFUSED(version, 0, SG_LIMIT);
+    REFUSED(version, 2, SG_FORMAT); /* has a byte of marks per person, so another length */
     REFUSED(n_role, 4, SG_FORMAT);
     REFUSED(zero, 1, SG_FORMAT);
     REFUSED(n_variant, 0, SG_LIMIT);
@@ -637,7 +683,9 @@ START_TEST(keys_are_private_exact_and_never_replaced)
 }
 END_TEST
 
-UNIT_MAIN("model", what_is_saved_is_what_is_opened, the_sealed_people_are_nowhere_in_clear,
+UNIT_MAIN("model", what_is_saved_is_what_is_opened,
+          a_reference_without_marks_is_written_and_read_as_before_there_were_any,
+          a_mark_that_the_role_cannot_have_is_refused, the_sealed_people_are_nowhere_in_clear,
           damage_anywhere_is_refused_with_a_reason, a_wrong_key_and_a_foreign_reference_are_told_apart_from_damage,
           weights_that_the_card_vouches_for_must_still_make_sense,
           a_reference_of_other_sizes_than_the_card_says_is_a_mismatch,

@@ -15,9 +15,10 @@ typedef struct shape {
 } shape;
 
 static const shape list[] = {
-    {{1, 1, 5, 3, 0, false}, 2, 7},    {{3, 1, 4, 1, 0, false}, 3, 9},    {{3, 2, 32, 33, 0, false}, 2, 8},
-    {{1, 1, 64, 96, 0, false}, 1, 1},  {{3, 1, 32, 48, 0, false}, 2, 31}, {{3, 2, 17, 16, 0, false}, 2, 5},
-    {{1, 1, 130, 20, 0, false}, 3, 6},
+    {{1, 1, 5, 3, 0, false}, 2, 7},     {{3, 1, 4, 1, 0, false}, 3, 9},    {{3, 2, 32, 33, 0, false}, 2, 8},
+    {{1, 1, 64, 96, 0, false}, 1, 1},   {{3, 1, 32, 48, 0, false}, 2, 31}, {{3, 2, 17, 16, 0, false}, 2, 5},
+    {{1, 1, 130, 20, 0, false}, 3, 6},  {{3, 1, 32, 32, 0, false}, 3, 32}, {{3, 1, 64, 16, 0, false}, 2, 1},
+    {{3, 1, 48, 112, 0, false}, 2, 66}, {{3, 1, 32, 64, 0, false}, 9, 3},
 };
 enum { N_SHAPE = sizeof list / sizeof *list };
 
@@ -29,14 +30,11 @@ static float *normal(int64_t n, uint64_t who)
     return x;
 }
 
+/* To quarters: bfloat16 holds them, and the sums and differences of them that a convolution may go by. */
 static void round_all(float *x, int64_t n)
 {
-    for (int64_t i = 0; i < n; i++) {
-        uint32_t u;
-        memcpy(&u, &x[i], sizeof u);
-        u &= 0xffff0000;
-        memcpy(&x[i], &u, sizeof u);
-    }
+    for (int64_t i = 0; i < n; i++)
+        x[i] = rintf(4 * x[i]) / 4;
 }
 
 static double limit; /* of the backend under test */
@@ -69,7 +67,8 @@ static void check_shape(const sg_backend *be, const shape *s)
         round_all(w, nw);
         round_all(dy, ny);
     }
-    limit = 2e-5;
+    /* Winograd's sums are of larger numbers than the result: two to three times the rounding of plain ones. */
+    limit = T == 3 && s->m.stride == 1 && K >= 32 ? 6e-5 : 2e-5;
     double *wy = widen(y, ny), *wdx = widen(dx, nx), *wdw = widen(dw, nw);
     for (int64_t b = 0; b < B; b++)
         for (int64_t r = 0; r < R; r++)
@@ -138,6 +137,17 @@ START_TEST(every_backend_agrees_with_plain_loops_and_people_are_alone)
 }
 END_TEST
 
+START_TEST(a_library_that_breaks_is_told_of_once_on_its_own_thread)
+{
+    sg_err err = {0};
+    ck_assert_int_eq(sg_backend_status(&err), SG_OK);
+    sg_backend_broke();
+    ck_assert_int_eq(sg_backend_status(&err), SG_INTERNAL);
+    ck_assert_ptr_nonnull(strstr(err.msg, "choose another --backend"));
+    ck_assert_int_eq(sg_backend_status(&err), SG_OK);
+}
+END_TEST
+
 START_TEST(small_products_transpose_either_side)
 {
     float a[6] = {1, 2, 3, 4, 5, 6}, b[6] = {1, 0, -1, 2, 1, 1}, c[4] = {1, 1, 1, 1};
@@ -189,6 +199,7 @@ int main(void)
     TCase *t = tcase_create("products");
     tcase_set_timeout(t, 0);
     tcase_add_test(t, every_backend_agrees_with_plain_loops_and_people_are_alone);
+    tcase_add_test(t, a_library_that_breaks_is_told_of_once_on_its_own_thread);
     tcase_add_test(t, small_products_transpose_either_side);
     tcase_add_test(t, a_backend_is_chosen_by_name_or_refused_with_the_reason);
     suite_add_tcase(s, t);

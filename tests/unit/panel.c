@@ -161,6 +161,113 @@ START_TEST(counting_by_words_is_counting_one_by_one)
 }
 END_TEST
 
+START_TEST(families_stay_on_one_side_and_the_others_fill_the_shares)
+{
+    enum { N = 2000 };
+    sg_arena a = unit_arena(1 << 20);
+    sg_err err = {0};
+    static int64_t person[N], family[N];
+    static int8_t label[N];
+    static uint8_t role[N], mark[N];
+    int64_t count[2][SG_N_ROLE] = {{0}}, of_families[SG_N_ROLE] = {0};
+    const sg_split_options o = {.test = 0.1, .val = 0.2, .seed = 7};
+    for (int i = 0; i < N; i++) {
+        person[i] = i;
+        label[i] = i % 4 == 0;
+        family[i] = i < 600 ? i / 3 * 3 : i; /* two hundred families of three, labels mixed */
+    }
+    ck_ok(sg_split(&o, person, family, label, N, 2, &a, role, mark, &err), err);
+    for (int i = 0; i < N; i++) {
+        count[label[i]][role[i]]++;
+        if (i < 600) {
+            ck_assert_int_eq(role[i], role[family[i]]);
+            of_families[role[i]]++;
+        }
+    }
+    ck_assert_int_eq(count[0][SG_ROLE_TEST], 150);
+    ck_assert_int_eq(count[0][SG_ROLE_VAL], 270);
+    ck_assert_int_eq(count[1][SG_ROLE_TEST], 50);
+    ck_assert_int_eq(count[1][SG_ROLE_VAL], 90);
+    ck_assert(of_families[SG_ROLE_TEST] > 20 && of_families[SG_ROLE_TEST] < 120 && of_families[SG_ROLE_TRAIN] > 300);
+    sg_arena_clear(&a);
+}
+END_TEST
+
+/* Splits 4,000 people, the first 900 in families of three, with the coins of `seed`. */
+static void audited_split(const sg_split_options *o, int64_t *family, int8_t *label, uint8_t *role, uint8_t *mark)
+{
+    enum { N = 4000 };
+    static int64_t person[N];
+    sg_arena a = unit_arena(1 << 20);
+    sg_err err = {0};
+    for (int i = 0; i < N; i++) {
+        person[i] = i;
+        label[i] = i % 4 == 0;
+        family[i] = i < 900 ? i / 3 * 3 : i;
+    }
+    ck_ok(sg_split(o, person, family, label, N, 2, &a, role, mark, &err), err);
+    sg_arena_clear(&a);
+}
+
+START_TEST(an_audit_set_is_placed_by_fair_coins_and_test_is_halved_with_families_whole)
+{
+    enum { N = 4000 };
+    static int64_t family[N];
+    static int8_t label[N];
+    static uint8_t role[N], mark[N];
+    int64_t audit[2][SG_N_ROLE] = {{0}}, half[2][2] = {{0}}, n_half_family[2] = {0};
+    audited_split(&(sg_split_options){.test = 0.2, .val = 0.2, .audit = 0.3, .seed = 7}, family, label, role, mark);
+    for (int i = 0; i < N; i++) {
+        ck_assert(sg_mark_ok(mark[i], (sg_role)role[i]));
+        ck_assert_int_eq(role[i], role[family[i]]);
+        ck_assert_int_eq(mark[i], mark[family[i]]);
+        audit[label[i]][role[i]] += (mark[i] & SG_MARK_AUDIT) != 0;
+        if (role[i] == SG_ROLE_TEST) {
+            half[label[i]][mark[i] & SG_MARK_CALIBRATION]++;
+            n_half_family[mark[i] & SG_MARK_CALIBRATION] += i < 900;
+        }
+    }
+    ck_assert(n_half_family[0] > 30 && n_half_family[1] > 30);
+    for (int l = 0; l < 2; l++) {
+        const int64_t all = l ? 1000 : 3000, n = audit[l][SG_ROLE_TRAIN] + audit[l][SG_ROLE_TEST];
+        ck_assert_int_eq(audit[l][SG_ROLE_VAL], 0);
+        ck_assert_int_eq(n, all * 3 / 10);
+        ck_assert(fabs((double)audit[l][SG_ROLE_TRAIN] - 0.5 * (double)n) < 4 * sqrt(0.75 * (double)n));
+        ck_assert_int_le(labs((long)(half[l][0] - half[l][1])), 1);
+        ck_assert(fabs((double)(half[l][0] + half[l][1]) - 0.2 * (double)all) < 4 * sqrt(0.75 * (double)n));
+    }
+}
+END_TEST
+
+START_TEST(shares_of_the_audit_set_have_a_default_and_limits)
+{
+    enum { N = 4000 };
+    static int64_t family[N];
+    static int8_t label[N];
+    static uint8_t role[N], mark[N];
+    sg_arena a = unit_arena(1 << 20);
+    sg_err err = {0};
+    int n = 0;
+    sg_split_options o = {.test = 0.2, .val = 0.2, .audit = NAN, .seed = 3};
+    audited_split(&o, family, label, role, mark);
+    for (int i = 0; i < N; i++)
+        n += (mark[i] & SG_MARK_AUDIT) != 0;
+    ck_assert_int_eq(n, 800);
+    o.test = 0.1; /* 400 people are too few */
+    audited_split(&o, family, label, role, mark);
+    for (int i = 0; i < N; i++)
+        ck_assert(!(mark[i] & SG_MARK_AUDIT));
+    o.audit = 0.3;
+    ck_assert_int_eq(sg_split(&o, family, NULL, label, N, 2, &a, role, mark, &err), SG_LIMIT);
+    ck_assert_str_eq(
+        err.msg, "audit share 0.3: half of it goes to test, which holds 0.1; want from 0 to 0.2, or a larger --test");
+    o = (sg_split_options){.test = 0.6, .val = 0.5, .audit = 0.9};
+    ck_assert_int_eq(sg_split(&o, family, NULL, label, N, 2, &a, role, mark, &err), SG_LIMIT);
+    ck_assert_ptr_nonnull(strstr(err.msg, "leave nobody else to train on"));
+    sg_arena_clear(&a);
+}
+END_TEST
+
 START_TEST(the_split_is_stratified_and_a_person_keeps_the_role_when_others_leave)
 {
     enum { N = 1000 };
@@ -168,38 +275,38 @@ START_TEST(the_split_is_stratified_and_a_person_keeps_the_role_when_others_leave
     sg_err err = {0};
     int64_t person[N], count[2][SG_N_ROLE] = {{0}};
     int8_t label[N];
-    uint8_t role[N], again[N];
+    uint8_t role[N], again[N], mark[N];
     const sg_split_options o = {.test = 0.1, .val = 0.2, .seed = 7};
     for (int i = 0; i < N; i++) {
         person[i] = 3 * i;
         label[i] = i % 10 == 0;
     }
-    ck_ok(sg_split(&o, person, label, N, 2, &a, role, &err), err);
+    ck_ok(sg_split(&o, person, NULL, label, N, 2, &a, role, mark, &err), err);
     for (int i = 0; i < N; i++)
         count[label[i]][role[i]]++;
     ck_assert_int_eq(count[0][SG_ROLE_TEST], 90);
     ck_assert_int_eq(count[0][SG_ROLE_VAL], 162);
     ck_assert_int_eq(count[1][SG_ROLE_TEST], 10);
     ck_assert_int_eq(count[1][SG_ROLE_VAL], 18);
-    ck_ok(sg_split(&o, person + 1, label + 1, N - 1, 2, &a, again, &err), err);
+    ck_ok(sg_split(&o, person + 1, NULL, label + 1, N - 1, 2, &a, again, mark, &err), err);
     int moved = 0;
     for (int i = 1; i < N; i++)
         moved += role[i] != again[i - 1];
     ck_assert_int_le(moved, 2); /* only those at a border */
     sg_split_options other = o;
     other.seed = 8;
-    ck_ok(sg_split(&other, person, label, N, 2, &a, again, &err), err);
+    ck_ok(sg_split(&other, person, NULL, label, N, 2, &a, again, mark, &err), err);
     ck_assert(memcmp(role, again, N) != 0);
     /* Of three people of a label one is tested on, however small the share. */
-    ck_ok(sg_split(&o, person, (const int8_t[]){0, 0, 0, 1, 1, 1}, 6, 2, &a, role, &err), err);
+    ck_ok(sg_split(&o, person, NULL, (const int8_t[]){0, 0, 0, 1, 1, 1}, 6, 2, &a, role, mark, &err), err);
     ck_assert_int_eq(role[0] + role[1] + role[2], SG_ROLE_TEST);
     ck_assert_int_eq(role[3] + role[4] + role[5], SG_ROLE_TEST);
     other.test = 0.9;
     other.val = 0.9;
-    ck_assert_int_eq(sg_split(&other, person, label, 4, 2, &a, role, &err), SG_DEGENERATE);
+    ck_assert_int_eq(sg_split(&other, person, NULL, label, 4, 2, &a, role, mark, &err), SG_DEGENERATE);
     ck_assert_ptr_nonnull(strstr(err.msg, "too few to train on"));
     other.test = 1;
-    ck_assert_int_eq(sg_split(&other, person, label, 4, 2, &a, role, &err), SG_LIMIT);
+    ck_assert_int_eq(sg_split(&other, person, NULL, label, 4, 2, &a, role, mark, &err), SG_LIMIT);
     sg_arena_clear(&a);
 }
 END_TEST
@@ -300,6 +407,9 @@ END_TEST
 UNIT_MAIN("panel", chromosomes_are_in_genome_order_whatever_they_are_called,
           alleles_agree_directly_swapped_or_on_the_other_strand, a_palindrome_is_settled_by_frequency_or_not_at_all,
           the_exact_test_is_the_definition, counting_by_words_is_counting_one_by_one,
+          an_audit_set_is_placed_by_fair_coins_and_test_is_halved_with_families_whole,
+          shares_of_the_audit_set_have_a_default_and_limits,
           the_split_is_stratified_and_a_person_keeps_the_role_when_others_leave,
+          families_stay_on_one_side_and_the_others_fill_the_shares,
           imputation_draws_from_the_frequency_and_touches_nothing_else, a_panel_comes_back_to_the_last_bit,
           a_broken_panel_is_refused_with_its_line)

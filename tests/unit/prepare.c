@@ -205,6 +205,22 @@ START_TEST(the_smallest_p_are_chosen_and_too_many_are_explained)
 }
 END_TEST
 
+START_TEST(of_two_p_below_the_smallest_double_the_smaller_is_chosen)
+{
+    world *w = make_world();
+    sg_dataset ds;
+    put_file(
+        w->sums, w->dir, "tiny.sums",
+        "SNP\tA1\tA2\tBETA\tP\ndirect\tA\tG\t0.5\t1e-400\nswapped\tA\tG\t0.5\t1e-500\nstrand\tA\tG\t0.5\t1e-300\n");
+    w->o.top = 1;
+    ck_ok(run(w), w->err);
+    ck_ok(sg_dataset_load(w->out, &w->a, &ds, &w->err), w->err);
+    ck_assert_ptr_nonnull(find(&ds.panel, "swapped"));
+    ck_assert_int_eq(w->rep.sum.n_p_floor, 2);
+    end_world(w);
+}
+END_TEST
+
 START_TEST(the_same_seed_gives_the_same_bytes)
 {
     static const char *const file[] = {"panel.tsv", "genotypes.snpz", "split.tsv", "prepare.json"};
@@ -408,12 +424,59 @@ START_TEST(files_of_two_runs_cannot_be_mixed)
     put_file(path, w->out, "prepare.json", json);
     ck_assert_int_eq(sg_dataset_load(w->out, &w->a, &ds, &w->err), SG_STATE);
     ck_assert_ptr_nonnull(strstr(w->err.msg, "its digest is not that of the files beside it"));
-    put_file(path, w->out, "prepare.json", "{\"format\": 2}");
+    put_file(path, w->out, "prepare.json", "{\"format\": 3}");
     ck_assert_int_eq(sg_dataset_load(w->out, &w->a, &ds, &w->err), SG_LIMIT);
     put_file(path, w->out, "prepare.json", "{");
     ck_assert_int_eq(sg_dataset_load(w->out, &w->a, &ds, &w->err), SG_FORMAT);
     free(json);
     ck_assert_int_eq(sg_dataset_load("/no/such", &w->a, &ds, &w->err), SG_NOT_FOUND);
+    end_world(w);
+}
+END_TEST
+
+START_TEST(the_halves_of_test_and_the_coins_are_in_the_dataset_and_an_older_one_without_is_read)
+{
+    static const char *id[40][2];
+    for (int i = 0; i < 40; i++)
+        id[i][0] = id[i][1] = "x";
+    world *w = make_world();
+    char dir[UNIT_PATH], path[UNIT_PATH];
+    sg_dataset ds, old;
+    w->o.split = (sg_split_options){.test = 0.4, .val = 0.1, .audit = 0.4, .seed = 1};
+    ck_ok(run(w), w->err);
+    ck_ok(sg_dataset_load(w->out, &w->a, &ds, &w->err), w->err);
+    int64_t n_calibration = 0, n_eval = 0, n_audit[SG_N_ROLE] = {0};
+    for (int64_t i = 0; i < ds.people.n_sample; i++) {
+        ck_assert(sg_mark_ok(ds.mark[i], (sg_role)ds.role[i]));
+        n_calibration += (ds.mark[i] & SG_MARK_CALIBRATION) != 0;
+        n_eval += ds.role[i] == SG_ROLE_TEST && !(ds.mark[i] & SG_MARK_CALIBRATION);
+        n_audit[ds.role[i]] += (ds.mark[i] & SG_MARK_AUDIT) != 0;
+    }
+    ck_assert(n_calibration > 0 && n_eval > 0 && n_audit[SG_ROLE_TRAIN] > 0 && n_audit[SG_ROLE_TEST] > 0);
+    ck_assert_int_eq(w->rep.n_calibration[0] + w->rep.n_calibration[1], n_calibration);
+    ck_assert_int_eq(w->rep.n_audit[SG_ROLE_TRAIN], n_audit[SG_ROLE_TRAIN]);
+    ck_assert_int_eq(w->rep.n_audit[SG_ROLE_TEST], n_audit[SG_ROLE_TEST]);
+    char *text = get_file(unit_path(path, w->out, "split.tsv"), NULL);
+    ck_assert_int_eq(strncmp(text, "FID\tIID\tlabel\trole\thalf\taudit\n", 30), 0);
+    ck_assert(strstr(text, "\ttest\tcalib\t") && strstr(text, "\ttest\teval\t") && strstr(text, "\ttrain\t-\t1\n"));
+    free(text);
+
+    const sg_digest with = ds.digest;
+    json_t *about = json_object();
+    ds.mark[0] ^= SG_MARK_AUDIT;
+    if (ds.role[0] == SG_ROLE_VAL)
+        ds.role[0] = SG_ROLE_TRAIN;
+    ck_ok(sg_dataset_save(unit_path(dir, w->dir, "other"), &ds, (const char *const(*)[2])id, about, &w->err), w->err);
+    ck_assert(!sg_digest_equal(&ds.digest, &with));
+    ds.mark = NULL;
+    ck_ok(sg_dataset_save(unit_path(dir, w->dir, "old"), &ds, (const char *const(*)[2])id, about, &w->err), w->err);
+    json_decref(about);
+    text = get_file(unit_path(path, dir, "split.tsv"), NULL);
+    ck_assert_int_eq(strncmp(text, "FID\tIID\tlabel\trole\n", 19), 0);
+    free(text);
+    ck_ok(sg_dataset_load(dir, &w->a, &old, &w->err), w->err);
+    ck_assert_ptr_null(old.mark);
+    ck_assert_mem_eq(old.role, ds.role, (size_t)ds.people.n_sample);
     end_world(w);
 }
 END_TEST
@@ -528,7 +591,9 @@ END_TEST
 UNIT_MAIN("prepare", variants_on_x_y_and_mt_are_left_out_and_counted,
           every_variant_meets_its_fate_and_every_effect_speaks_of_a1,
           the_dataset_holds_the_genotypes_of_the_people_kept, the_smallest_p_are_chosen_and_too_many_are_explained,
-          the_same_seed_gives_the_same_bytes, lists_and_sex_decide_who_is_in,
-          people_with_many_missing_genotypes_leave_before_variants_do, what_is_wrong_is_said_and_nothing_is_left_behind,
+          of_two_p_below_the_smallest_double_the_smaller_is_chosen, the_same_seed_gives_the_same_bytes,
+          lists_and_sex_decide_who_is_in, people_with_many_missing_genotypes_leave_before_variants_do,
+          what_is_wrong_is_said_and_nothing_is_left_behind,
           a_build_that_differs_is_noticed_and_positions_are_not_trusted, files_of_two_runs_cannot_be_mixed,
+          the_halves_of_test_and_the_coins_are_in_the_dataset_and_an_older_one_without_is_read,
           a_full_disk_leaves_nothing, too_little_memory_is_said_wherever_it_ends, a_stop_is_heeded, the_flow_adds_up)

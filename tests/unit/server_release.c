@@ -1,6 +1,7 @@
 /* The release door: only a verdict that passed, only for the files it carries, only for its job and attempt; and what a
  * crash leaves is swept. */
 #include "../privacy/world.h"
+#include "attest/release.h"
 #include "audit/audit.h"
 #include "files.h"
 #include "release/release.h"
@@ -13,6 +14,8 @@ static const uint8_t key[SG_KEY_BYTES] = {9, 9, 9}, other_key[SG_KEY_BYTES] = {9
 typedef struct bench {
     char dir[UNIT_PATH], quarantine[720];
     sg_store *store;
+    sg_signer *signer;
+    sg_audit_seal seal;
     sg_release_place place;
     sg_job job;
     sg_arena arena;
@@ -24,7 +27,7 @@ static sg_verdict *judge(const world *w, bool copy, sg_arena *a)
     sg_people c = clean_cohort(w, 100, a);
     sg_verdict *v;
     sg_err err = {0};
-    const sg_policy p = sg_policy_default();
+    const sg_policy p = small_policy();
     if (copy)
         plant_copy(w, SG_ROLE_TRAIN, 0, 0, &c, 0, a);
     ck_ok(sg_privacy_judge(&w->ref, &c, draw_labels(100, a), &p, NULL, &v, &err), err);
@@ -49,7 +52,9 @@ static void set_up(bench *b)
     b->hold = judge(&w, true, &b->arena);
     ck_assert_int_eq(sg_verdict_outcome(b->pass), SG_OUTCOME_PASS);
     ck_assert_int_ne(sg_verdict_outcome(b->hold), SG_OUTCOME_PASS);
-    ck_ok(sg_release_place_make(b->dir, &b->place, &err), err);
+    ck_ok(sg_signer_new(&b->signer, &err), err);
+    b->seal = (sg_audit_seal){b->signer, "example.org/log"};
+    ck_ok(sg_release_place_make(b->dir, &b->seal, &b->place, &err), err);
     ck_ok(sg_store_open(b->dir, &b->store, &err), err);
     const sg_key_row k = {.id = "k", .owner = "alice"};
     ck_ok(sg_store_key_add(b->store, &k, &err), err);
@@ -60,12 +65,13 @@ static void set_up(bench *b)
     ck_ok(sg_store_job_get(b->store, "job-1", &b->job, &err), err);
     ck_ok(sg_release_quarantine(&b->place, "job-1", 1, b->quarantine, &err), err);
     put(b, "cohort.bed", "genotypes");
-    put(b, "README.txt", "synthetic");
+    put(b, "report.json", "{\"job\":\"job-1\",\"synthetic\":true}");
 }
 
 static void tear_down(bench *b)
 {
     sg_store_close(b->store);
+    sg_signer_free(b->signer);
     sg_verdict_free(b->pass);
     sg_verdict_free(b->hold);
     sg_arena_clear(&b->arena);
@@ -126,8 +132,18 @@ START_TEST(a_cohort_that_passed_is_released_once_with_its_rows)
     ck_assert_str_eq(text, "genotypes");
     (void)close(fd);
     ck_assert_int_eq(sg_release_open(&b.place, b.store, &b.job, "../../snpgen.db", &fd, &f, &err), SG_NOT_FOUND);
+    sg_release_proof proof; /* signed, and nothing else lies there */
+    char folder[UNIT_PATH];
+    ck_ok(sg_release_verify(unit_path(folder, b.dir, "releases/job-1"), b.signer, &proof, &err), err);
+    ck_assert_int_eq(proof.n_file, 3); /* the two and the crate */
+    ck_assert_int_eq(proof.entry, 1);
+    ck_assert_str_eq(json_string_value(json_object_get(proof.predicate, "job")), "job-1");
+    ck_assert_str_eq(json_string_value(json_object_get(proof.predicate, "build")), SG_VERSION);
+    json_decref(proof.predicate);
+    ck_ok(sg_release_open(&b.place, b.store, &b.job, "manifest.json", &fd, &f, &err), err);
+    (void)close(fd);
     ck_assert_int_ne(settle(&b, b.pass, &files, key, -1, &err), SG_OK); /* not twice */
-    ck_ok(sg_audit_verify(b.store, "/nonexistent", &n, &err) == SG_MISMATCH ? SG_OK : SG_IO, err);
+    ck_ok(sg_audit_verify(b.store, "/nonexistent", b.signer, &n, &err) == SG_MISMATCH ? SG_OK : SG_IO, err);
     ck_assert_int_eq(n, 1);
     ck_ok(sg_release_delete(&b.place, b.store, &b.job, "alice", "r", &err), err);
     ck_ok(sg_store_job_get(b.store, "job-1", &b.job, &err), err);
@@ -221,6 +237,7 @@ START_TEST(recovery_sweeps_what_no_row_vouches_for_and_keeps_what_is_released)
     nothing_released(&b);
     ck_ok(sg_release_quarantine(&b.place, "job-1", 1, b.quarantine, &err), err);
     put(&b, "cohort.bed", "genotypes");
+    put(&b, "report.json", "{}");
     const sg_digest files = digest_now(&b);
     ck_ok(settle(&b, b.pass, &files, key, -1, &err), err);
     ck_ok(sg_release_recover(&b.place, b.store, &n, &err), err);

@@ -24,13 +24,15 @@ START_TEST(both_ways_of_asking_for_people_are_read)
     ck_assert_str_eq(q.options, "{\"formats\":[\"plink\"],\"sampler\":{}}");
     ck_ok(parse("{\"model\":\"t2d\",\"size\":1000,\"case_fraction\":0.1,\"seed\":9007199254740992,\"name\":\"x y\","
                 "\"sampler\":{\"steps\":5,\"decode\":\"argmax\",\"name\":\"heun\",\"guidance\":1},"
-                "\"formats\":[\"npy\",\"plink\"]}"),
+                "\"formats\":[\"pgen\",\"npy\",\"plink\",\"bcf\",\"vcf\"]}"),
           err);
     ck_assert_int_eq(q.n_case, 100);
     ck_assert_int_eq(q.n_control, 900);
     ck_assert_int_eq(q.seed, (int64_t)1 << 53);
-    ck_assert_str_eq(q.options, "{\"formats\":[\"plink\",\"npy\"],\"sampler\":{\"decode\":\"argmax\",\"guidance\":1.0,"
-                                "\"name\":\"heun\",\"steps\":5}}");
+    ck_assert_str_eq(
+        q.options,
+        "{\"formats\":[\"plink\",\"vcf\",\"bcf\",\"npy\",\"pgen\"],\"sampler\":{\"decode\":\"argmax\",\"guidance\":1.0,"
+        "\"name\":\"heun\",\"steps\":5}}");
 }
 END_TEST
 
@@ -39,21 +41,21 @@ START_TEST(every_mistake_is_told_at_once_with_its_place)
     static const struct {
         const char *pointer, *detail;
     } want[] = {{"/a~1b~0c", "is not a member of this request"},
-                {"/callback_url", "is not supported by this version"},
                 {"/model", "has a character that a name here cannot have"},
                 {"/cohort/extra", "is not a member of this request"},
                 {"/cohort/cases", "is -1, want 0..1000"},
                 {"/cohort/controls", "want a whole number of 0..1000"},
                 {"/seed", "want a whole number of 0..9007199254740992"},
                 {"/name", "want text of 1..128 bytes"},
+                {"/callback_url", "want an absolute http or https URL without user or fragment"},
                 {"/sampler/name", "want euler, heun or dpmpp2m"},
                 {"/sampler/steps", "is 0, want 1..1000"},
                 {"/sampler/guidance", "want a number of 0..50"},
                 {"/sampler/decode", "want argmax or sample"},
-                {"/formats/0", "want plink or npy"}};
-    ck_assert_int_eq(parse("{\"a/b~c\":1,\"callback_url\":\"http://x\",\"model\":\"../etc\",\"cohort\":{\"cases\":-1,"
+                {"/formats/0", "want plink, vcf, bcf, npy or pgen"}};
+    ck_assert_int_eq(parse("{\"a/b~c\":1,\"callback_url\":\"http://u@x\",\"model\":\"../etc\",\"cohort\":{\"cases\":-1,"
                            "\"controls\":1.5,\"extra\":0},\"seed\":\"7\",\"name\":\"\",\"sampler\":{\"name\":\"ddim\","
-                           "\"steps\":0,\"guidance\":99,\"decode\":1},\"formats\":[\"vcf\"]}"),
+                           "\"steps\":0,\"guidance\":99,\"decode\":1},\"formats\":[\"vcff\"]}"),
                      SG_LIMIT);
     ck_assert_str_eq(err.msg, "13 parts of the request cannot be served");
     ck_assert_int_eq(errors.n, 13);
@@ -61,6 +63,63 @@ START_TEST(every_mistake_is_told_at_once_with_its_place)
         ck_assert_str_eq(errors.row[i].pointer, want[i].pointer);
         ck_assert_str_eq(errors.row[i].detail, want[i].detail);
     }
+}
+END_TEST
+
+START_TEST(a_callback_url_is_a_plain_absolute_one)
+{
+    static const char *const fine[][2] = {{"https://a.example/x?y=1", "a.example"},
+                                          {"http://A.Example:8080", "a.example:8080"},
+                                          {"https://127.0.0.1/", "127.0.0.1"}};
+    static const char *const bad[] = {"",
+                                      "x",
+                                      "ftp://a/",
+                                      "https://",
+                                      "https:///x",
+                                      "https://u@a/",
+                                      "https://a:/",
+                                      "https://a:99999/",
+                                      "https://a:1:2/",
+                                      "https://a/#f",
+                                      "https://a b/",
+                                      "https://[::1]/",
+                                      "https://a\\b/",
+                                      "https://-a/",
+                                      "https://a:b/",
+                                      "https:a"};
+    char host[64];
+    bool tls;
+    for (size_t i = 0; i < 3; i++) {
+        ck_assert_msg(sg_url_parse(fine[i][0], &tls, host, sizeof host), "%s", fine[i][0]);
+        ck_assert_str_eq(host, fine[i][1]);
+        ck_assert_int_eq(tls, fine[i][0][4] == 's');
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        ck_assert_msg(!sg_url_parse(bad[i], &tls, host, sizeof host), "%s", bad[i]);
+}
+END_TEST
+
+START_TEST(a_preferred_wait_is_read_and_nonsense_is_none)
+{
+    static const struct {
+        const char *header;
+        int64_t wait;
+    } row[] = {{"wait=10", 10},
+               {"respond-async, wait=3", 3},
+               {"wait = \"7\"", 7},
+               {"WAIT=0;x=y", 0},
+               {NULL, -1},
+               {"", -1},
+               {"wait", -1},
+               {"wait=", -1},
+               {"wait=x", -1},
+               {"wait=-1", -1},
+               {"await=5", -1},
+               {"wait=5 x", -1},
+               {"wait=1, wait=2", 1},
+               {"wait=99999999999999999999", -1}};
+    for (size_t i = 0; i < sizeof row / sizeof row[0]; i++)
+        ck_assert_msg(sg_http_prefer_wait(row[i].header) == row[i].wait, "%s", row[i].header);
 }
 END_TEST
 
@@ -87,7 +146,7 @@ START_TEST(sizes_nobody_can_serve_are_refused)
     one_error("{\"model\":\"m\",\"cohort\":{\"cases\":1,\"controls\":1},\"formats\":[\"npy\",\"npy\"]}", "/formats/1",
               "stands here twice");
     one_error("{\"model\":\"m\",\"cohort\":{\"cases\":1,\"controls\":1},\"formats\":[]}", "/formats",
-              "want a list of plink, npy");
+              "want a list of plink, vcf, bcf, npy, pgen");
 }
 END_TEST
 
@@ -206,4 +265,5 @@ END_TEST
 UNIT_MAIN("server_request", both_ways_of_asking_for_people_are_read, every_mistake_is_told_at_once_with_its_place,
           sizes_nobody_can_serve_are_refused, what_is_not_json_names_line_and_column,
           request_targets_are_decoded_once_and_tricks_are_refused, ranges_follow_rfc_9110,
-          accept_etag_lists_bearer_tokens_and_base64)
+          accept_etag_lists_bearer_tokens_and_base64, a_callback_url_is_a_plain_absolute_one,
+          a_preferred_wait_is_read_and_nonsense_is_none)

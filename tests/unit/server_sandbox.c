@@ -135,9 +135,13 @@ START_TEST(the_nursery_starts_one_worker_at_a_time_and_takes_it_along_when_it_go
     pid_t pid, pid2;
     unit_dir(dir);
     put_file(program, dir, "worker", "#!/bin/sh\necho hello >&3\nexec cat <&3 >/dev/null\n");
-    ck_assert_int_eq(sg_nursery_open(program, &n, &err), SG_NOT_FOUND); /* not executable */
+    ck_assert_int_eq(sg_nursery_open(program, "", &n, &err), SG_NOT_FOUND); /* not executable */
     ck_assert_int_eq(chmod(program, 0700), 0);
-    ck_ok(sg_nursery_open(program, &n, &err), err);
+    ck_ok(sg_nursery_open(program, "/etc/hostname", &n, &err), err);
+    char now[8] = "";
+    ck_ok(sg_nursery_config(&n, &fd, &err), err);
+    ck_assert_int_gt(read(fd, now, sizeof now - 1), 0);
+    (void)close(fd);
     ck_ok(sg_nursery_start(&n, &fd, &pid, &last, &err), err);
     ck_assert_int_eq(last, -1);
     ck_assert_int_gt(read(fd, text, sizeof text), 0);

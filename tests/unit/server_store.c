@@ -123,7 +123,8 @@ START_TEST(a_job_moves_only_as_the_table_says_every_pair)
     static const char *const may[SG_N_JOB_STATE][6] = {
         [SG_JOB_QUEUED] = {"running", "cancelled", "failed"},
         [SG_JOB_RUNNING] = {"queued", "released", "withheld", "failed", "cancelled"},
-        [SG_JOB_RELEASED] = {"expired", "recalled"}};
+        [SG_JOB_RELEASED] = {"expired", "recalled"},
+        [SG_JOB_WITHHELD] = {"queued"}};
     char dir[UNIT_PATH], id[32];
     sg_err err = {0};
     unit_dir(dir);
@@ -185,8 +186,9 @@ START_TEST(the_queue_is_first_come_first_served_and_lists_are_newest_first)
     ck_ok(sg_store_job_move(s, "a", SG_JOB_RUNNING, SG_JOB_QUEUED, "worker_died", 1, &err), err);
     ck_ok(sg_store_job_next(s, &j, &err), err);
     ck_assert_str_eq(j.id, "a");
-    const sg_job_filter all = {"alice", NULL, -1, 0, 10}, others = {"bob", NULL, -1, 0, 10},
-                        page = {NULL, "m", SG_JOB_QUEUED, b.seq + 1, 1};
+    const sg_job_filter all = {.owner = "alice", .state = -1, .limit = 10},
+                        others = {.owner = "bob", .state = -1, .limit = 10},
+                        page = {.model = "m", .state = SG_JOB_QUEUED, .before_seq = b.seq + 1, .limit = 1};
     ck_ok(sg_store_job_each(s, &all, append, seen, &err), err);
     ck_assert_str_eq(seen, "c b a ");
     seen[0] = '\0';

@@ -1,6 +1,7 @@
 /* Simulated people: the genealogy has the statistics theory says, and effects come back out of the files. */
 #include "simulate/simulate.h"
 #include "files.h"
+#include "base/file.h"
 #include "formats/plink.h"
 #include "simulate/cohort.h"
 #include "simulate/genealogy.h"
@@ -115,7 +116,8 @@ static sg_simulate_options options(const char *trait, const char *out, int64_t p
 
 START_TEST(the_bytes_do_not_depend_on_threads)
 {
-    static const char *const ending[] = {".bed", ".bim", ".fam", ".pheno", ".sumstats.tsv", ".truth.tsv"};
+    static const char *const ending[] = {".bed",          ".bim",       ".fam",       ".pheno",
+                                         ".sumstats.tsv", ".truth.tsv", ".pairs.tsv", ".covar"};
     char dir[UNIT_PATH], out[2][UNIT_PATH];
     sg_arena a = unit_arena((size_t)256 << 20);
     sg_err err = {0};
@@ -126,10 +128,13 @@ START_TEST(the_bytes_do_not_depend_on_threads)
         sg_run run = {0};
         ck_ok(sg_pool_new(k ? 1 : 3, &run.pool, &err), err);
         o.missing = 0.01;
+        o.ancestries = 3;
+        o.pairs = 4;
+        o.ancestry_effect = 0.2;
         ck_ok(sg_simulate(&o, &run, &a, &rep, &err), err);
         sg_pool_free(run.pool);
     }
-    for (int i = 0; i < 6; i++) {
+    for (int i = 0; i < 8; i++) {
         char x[2][UNIT_PATH + 16];
         size_t n[2];
         char *text[2];
@@ -189,18 +194,239 @@ START_TEST(prevalence_and_heritability_are_what_was_asked_for)
     sg_err err = {0};
     sg_population p;
     sg_drawn d;
-    const sg_simulate_options o = options("t1d", "-", 100, 600);
-    ck_ok(sg_population_new(&o, NULL, &a, &p, &err), err);
+    sg_simulate_report rep = {0};
+    sg_simulate_options o = options("t1d", "-", 100, 600);
+    o.h2 = 0.6;
+    ck_ok(sg_population_new(&o, NULL, &a, &p, &rep, &err), err);
     double variance = 0, hla = 0;
     for (int64_t v = 0; v < p.n_snp; v++) {
         const double x = 2 * p.freq[v] * (1 - p.freq[v]) * p.effect[v] * p.effect[v];
         variance += x;
-        hla += p.chrom[v] == 6 && p.pos[v] > 31000000 && p.pos[v] < 32000000 ? x : 0;
+        hla += !strcmp(p.bim.row[v].chrom, "6") && p.bim.row[v].pos > 31000000 && p.bim.row[v].pos < 32000000 ? x : 0;
     }
     ck_assert_double_eq_tol(variance, 0.6, 0.15); /* linkage inside a locus aside */
     ck_assert_double_gt(hla / variance, 0.35);
     ck_ok(sg_population_draw(&p, SG_GROUP_COHORT, 200, 0, NULL, &a, &d, &err), err);
     ck_assert_double_eq_tol(200.0 / (double)d.n_looked, 0.01, 0.0025);
+    sg_arena_clear(&a);
+}
+END_TEST
+
+static sg_population population(const sg_simulate_options *o, sg_arena *a, sg_simulate_report *rep)
+{
+    sg_population p;
+    sg_err err = {0};
+    *rep = (sg_simulate_report){0};
+    ck_ok(sg_population_new(o, NULL, a, &p, rep, &err), err);
+    return p;
+}
+
+/* Everybody of a group, cases and controls as they come. */
+static sg_drawn crowd(const sg_population *p, int64_t n, sg_arena *a, sg_people *people)
+{
+    sg_drawn d = {n, SG_NEW(a, sg_person, n), n};
+    sg_drawn cases, controls;
+    sg_err err = {0};
+    ck_ok(sg_population_draw(p, SG_GROUP_COHORT, n / 2, 0, NULL, a, &cases, &err), err);
+    ck_ok(sg_population_draw(p, SG_GROUP_COHORT, 0, n - n / 2, NULL, a, &controls, &err), err);
+    memcpy(d.person, cases.person, (size_t)cases.n * sizeof *d.person);
+    memcpy(d.person + cases.n, controls.person, (size_t)controls.n * sizeof *d.person);
+    ck_ok(sg_people_new(n, p->n_snp, a, people, &err), err);
+    sg_population_genotypes(p, SG_GROUP_COHORT, &d, 0, 0, NULL, people);
+    return d;
+}
+
+START_TEST(ancestries_drift_apart_by_fst_and_their_axes_are_standardised)
+{
+    enum { K = 4, N = 4000 };
+    sg_arena a = unit_arena((size_t)512 << 20);
+    sg_simulate_report rep;
+    sg_people people;
+    sg_simulate_options o = options("t2d", "-", 100, 1000);
+    o.ancestries = K;
+    o.fst = 0.05;
+    const sg_population p = population(&o, &a, &rep);
+    const sg_drawn d = crowd(&p, N, &a, &people);
+    double n[K] = {0}, between = 0, within = 0, (*f)[K] = sg_arena_alloc(&a, p.n_snp, sizeof *f);
+    for (int64_t s = 0; s < N; s++) {
+        n[d.person[s].ancestry]++;
+        for (int64_t v = 0; v < p.n_snp; v++)
+            f[v][d.person[s].ancestry] += 0.5 * sg_people_get(&people, s, v);
+    }
+    for (int64_t v = 0; v < p.n_snp; v++)
+        for (int k = 0; k < K; k++) {
+            const double x = f[v][k] / n[k], q = p.freq[v];
+            between += (x - q) * (x - q) - x * (1 - x) / (2 * n[k]); /* less what sampling adds */
+            within += q * (1 - q);
+        }
+    ck_assert_double_eq_tol(between / within, 0.05, 0.006); /* the urn of 512 adds 1 / 512 */
+    for (int i = 0; i + 1 < K; i++)
+        for (int j = 0; j + 1 < K; j++) {
+            double sum = 0, product = 0;
+            for (int k = 0; k < K; k++) {
+                sum += sg_ancestry_axis(K, k, i);
+                product += sg_ancestry_axis(K, k, i) * sg_ancestry_axis(K, k, j) / K;
+            }
+            ck_assert_double_eq_tol(sum, 0, 1e-12);
+            ck_assert_double_eq_tol(product, i == j, 1e-12);
+        }
+    sg_arena_clear(&a);
+}
+END_TEST
+
+/* With a rare trait and one strong covariate cases show it; the share of genes stays what was asked for. */
+START_TEST(covariates_and_pairs_take_their_share_of_liability)
+{
+    sg_arena a = unit_arena((size_t)512 << 20);
+    sg_simulate_report rep;
+    sg_drawn d;
+    sg_err err = {0};
+    sg_simulate_options o = options("t2d", "-", 100, 1000);
+    o.sex_effect = 0.8;
+    o.age_effect = 0.4;
+    o.pairs = 20;
+    o.pairs_share = 0.5;
+    o.h2 = 0.5;
+    const sg_population p = population(&o, &a, &rep);
+    ck_assert_double_eq_tol(rep.h2_seen, 0.5, 0.03);
+    ck_assert_int_eq(p.n_pair, 20);
+    for (int64_t i = 0; i < p.n_pair; i++)
+        for (int j = 0; j < 2; j++)
+            ck_assert_int_eq(p.paired[p.pair[i].at[j]], p.pair[i].snp[j]);
+    ck_ok(sg_population_draw(&p, SG_GROUP_COHORT, 1000, 1000, NULL, &a, &d, &err), err);
+    double age[2] = {0}, men[2] = {0};
+    for (int64_t s = 0; s < d.n; s++) {
+        age[d.person[s].label] += d.person[s].age / 1000.0;
+        men[d.person[s].label] += (d.person[s].sex == 1) / 1000.0;
+    }
+    ck_assert_double_gt(age[1], age[0] + 3);
+    ck_assert_double_gt(men[1], men[0] + 0.15);
+    o.h2 = 0.9;
+    sg_population q;
+    ck_assert_int_eq(sg_population_new(&o, NULL, &a, &q, &rep, &err), SG_LIMIT);
+    ck_assert_ptr_nonnull(strstr(err.msg, "together make up more than 0.999 of liability"));
+    sg_arena_clear(&a);
+}
+END_TEST
+
+static double genotype_r(const sg_people *x, int64_t i, int64_t j)
+{
+    double n = (double)x->n_sample, a = 0, b = 0, aa = 0, bb = 0, ab = 0;
+    for (int64_t s = 0; s < x->n_sample; s++) {
+        const double u = sg_people_get(x, s, i), w = sg_people_get(x, s, j);
+        a += u;
+        b += w;
+        aa += u * u;
+        bb += w * w;
+        ab += u * w;
+    }
+    return (ab / n - a / n * (b / n)) / sqrt((aa / n - a / n * (a / n)) * (bb / n - b / n * (b / n)));
+}
+
+/* A mosaic's SNPs are as frequent and as linked as its reference's; effects are those of the table, turned where its
+ * alleles are. */
+START_TEST(mosaics_keep_frequencies_and_linkage_of_their_reference)
+{
+    enum { N = 1500, SNPS = 700 };
+    const char *const at = getenv("SG_SHARED");
+    char from[UNIT_PATH], bim_path[UNIT_PATH + 8], dir[UNIT_PATH], effects[UNIT_PATH];
+    (void)snprintf(from, sizeof from, "%s/data/eur_chr20/eur_chr20", at ? at : "");
+    (void)snprintf(bim_path, sizeof bim_path, "%s.bim", from);
+    if (!sg_file_exists(bim_path))
+        return;
+    sg_arena a = unit_arena((size_t)1 << 30);
+    sg_simulate_report rep;
+    sg_err err = {0};
+    sg_people people;
+    sg_simulate_options o = options("t2d", "-", 100, SNPS);
+    unit_dir(dir);
+    o.from = from;
+    o.maf = 0.05;
+    const sg_population first = population(&o, &a, &rep);
+    ck_assert_int_eq(first.n_snp, SNPS);
+    ck_assert_int_eq(rep.n_founder, 1004);
+    ck_assert(!rep.phased);
+    const sg_bim_row *x = &first.bim.row[100], *y = &first.bim.row[400];
+    char table[400];
+    (void)snprintf(table, sizeof table, "SNP A1 A2 BETA\n%s %s %s 2\n%s %s %s 1\nabsent A G 1\n", x->id, x->a1, x->a2,
+                   y->id, y->a2, y->a1);
+    o.effects = put_file(effects, dir, "effects", table);
+    const sg_population p = population(&o, &a, &rep);
+    ck_assert_int_eq(p.n_causal, 2);
+    ck_assert_int_eq(rep.n_effects_absent, 1);
+    ck_assert_double_gt(p.effect[100], 0);
+    ck_assert_double_eq_tol(p.effect[400], -0.5 * p.effect[100], 1e-12);
+    (void)crowd(&p, N, &a, &people);
+    /* The reference itself: everybody once. */
+    sg_people ref;
+    ck_ok(sg_people_new(p.n_founder / 2, SNPS, &a, &ref, &err), err);
+    for (int64_t s = 0; s < ref.n_sample; s++)
+        for (int64_t v = 0; v < SNPS; v++) {
+            const uint64_t *h = p.haplotype + v / 64 * p.n_founder + 2 * s;
+            const uint64_t code = (h[0] >> v % 64 & 1) + (h[1] >> v % 64 & 1);
+            ref.plane[2 * s * ref.n_word + v / 64] |= (code & 1) << v % 64;
+            ref.plane[(2 * s + 1) * ref.n_word + v / 64] |= (code >> 1) << v % 64;
+        }
+    double worst = 0, slope = 0, squares = 0;
+    for (int64_t v = 0; v < SNPS; v++) {
+        double mine = 0;
+        for (int64_t s = 0; s < N; s++)
+            mine += sg_people_get(&people, s, v) / (2.0 * N);
+        if (v != 100 && v != 400 && fabs(mine - p.freq[v]) > worst)
+            worst = fabs(mine - p.freq[v]);
+    }
+    for (int64_t v = 0; v + 1 < SNPS; v++) {
+        const double r = genotype_r(&ref, v, v + 1), g = genotype_r(&people, v, v + 1);
+        slope += r * g;
+        squares += r * r;
+    }
+    ck_assert_double_gt(squares, 30);                  /* neighbours are linked */
+    ck_assert_double_eq_tol(slope / squares, 1, 0.05); /* by lot instead of by linkage: 0.5 */
+    ck_assert_double_lt(worst, 0.25); /* SNPs beside the causal ones follow half of the people being cases */
+    sg_arena_clear(&a);
+    unit_dir_remove(dir);
+}
+END_TEST
+
+/* The true phases are in the VCF: resampling finds nearly all of them back. */
+START_TEST(resampled_phases_are_nearly_the_known_ones)
+{
+    const char *const at = getenv("SG_SHARED");
+    char from[2][UNIT_PATH];
+    (void)snprintf(from[0], sizeof from[0], "%s/data/eur_chr20/eur_chr20.phased.vcf.gz", at ? at : "");
+    (void)snprintf(from[1], sizeof from[1], "%s/data/eur_chr20/eur_chr20", at ? at : "");
+    if (!sg_file_exists(from[0]))
+        return;
+    sg_arena a = unit_arena((size_t)1 << 30);
+    sg_simulate_report rep;
+    sg_population p[2];
+    for (int k = 0; k < 2; k++) {
+        sg_simulate_options o = options("t2d", "-", 100, 0);
+        o.from = from[k];
+        o.maf = 0.05;
+        p[k] = population(&o, &a, &rep);
+        ck_assert_int_eq(rep.phased, k == 0);
+    }
+    ck_assert_int_eq(p[0].n_snp, p[1].n_snp);
+    int64_t n = 0, wrong = 0;
+    for (int64_t i = 0; i < p[0].n_founder / 2; i++) {
+        int last = -1;
+        for (int64_t v = 0; v < p[0].n_snp; v++) {
+            int bit[2][2];
+            for (int k = 0; k < 2; k++)
+                for (int h = 0; h < 2; h++)
+                    bit[k][h] = (int)(p[k].haplotype[v / 64 * p[k].n_founder + 2 * i + h] >> v % 64 & 1);
+            if (bit[0][0] == bit[0][1])
+                continue;
+            ck_assert_int_ne(bit[1][0], bit[1][1]);
+            const int same = (bit[0][0] == bit[1][0]) == !strcmp(p[0].bim.row[v].a1, p[1].bim.row[v].a1);
+            n += last >= 0;
+            wrong += last >= 0 && same != last;
+            last = same;
+        }
+    }
+    ck_assert_int_gt(n, 100000);
+    ck_assert_double_lt((double)wrong / (double)n, 0.04); /* by lot: 0.5 */
     sg_arena_clear(&a);
 }
 END_TEST
@@ -218,6 +444,14 @@ START_TEST(options_out_of_range_are_named)
     ck_assert_int_eq(sg_simulate(&o, NULL, &a, &rep, &err), SG_LIMIT);
     ck_assert_str_eq(err.msg, "h2 is 1, want 0.001 to 0.999");
     o = options("cad", "x", 100, 100);
+    o.from = "x";
+    o.ancestries = 2;
+    ck_assert_int_eq(sg_simulate(&o, NULL, &a, &rep, &err), SG_LIMIT);
+    ck_assert_ptr_nonnull(strstr(err.msg, "with a reference give one ancestry"));
+    o = options("cad", "x", 100, 100);
+    o.from = "/no/such/founders";
+    ck_assert_int_eq(sg_simulate(&o, NULL, &a, &rep, &err), SG_NOT_FOUND);
+    o = options("cad", "x", 100, 100);
     o.locus_snps = 65;
     ck_assert_int_eq(sg_simulate(&o, NULL, &a, &rep, &err), SG_LIMIT);
     ck_assert_str_eq(err.msg, "SNPs per locus is 65, want 1 to 64");
@@ -233,4 +467,7 @@ END_TEST
 UNIT_MAIN("simulate", linkage_decays_with_distance_and_alleles_are_mostly_rare,
           the_frequency_spectrum_is_that_of_neutral_theory, logistic_regression_finds_the_maximum,
           the_bytes_do_not_depend_on_threads, cases_are_as_many_as_asked_for_and_bc_is_of_women,
-          prevalence_and_heritability_are_what_was_asked_for, options_out_of_range_are_named)
+          prevalence_and_heritability_are_what_was_asked_for,
+          ancestries_drift_apart_by_fst_and_their_axes_are_standardised,
+          covariates_and_pairs_take_their_share_of_liability, mosaics_keep_frequencies_and_linkage_of_their_reference,
+          resampled_phases_are_nearly_the_known_ones, options_out_of_range_are_named)

@@ -11,7 +11,7 @@ typedef struct seen {
     struct {
         char id[24], chrom[24], a1[24], a2[24];
         int64_t pos;
-        double freq, beta, se, p;
+        double freq, beta, se, p, mlog10p;
     } row[4];
 } seen;
 
@@ -29,6 +29,7 @@ static sg_status on_row(void *ctx, const sg_sum_row *r, sg_err *err)
     s->row[s->n].freq = r->freq;
     s->row[s->n].beta = r->beta;
     s->row[s->n].se = r->se;
+    s->row[s->n].mlog10p = r->mlog10p;
     s->row[s->n++].p = r->p;
     return SG_OK;
 }
@@ -140,6 +141,30 @@ START_TEST(impossible_values_are_counted_by_reason)
     ck_assert_str_eq(s.row[2].a1, "A");
     ck_assert_str_eq(r.column[SG_SUM_FREQ], "FRQ");
     ck_assert_str_eq(r.column[SG_SUM_BETA], "");
+}
+END_TEST
+
+START_TEST(p_below_the_smallest_double_keeps_its_rank)
+{
+    seen s;
+    sg_sum_report r = read_text(
+        "SNP A1 BETA SE P\nrs1 A 1 NA 1e-400\nrs2 A 1 NA 2.5E-0401\nrs3 A 1 NA 0\nrs4 A 50 1 0.0\n", NULL, &s);
+    ck_assert_int_eq(r.n_p_floor, 4);
+    ck_assert_double_eq_tol(s.row[0].mlog10p, 400, 1e-9);
+    ck_assert_double_eq_tol(s.row[1].mlog10p, 401 - log10(2.5), 1e-9);
+    ck_assert(isinf(s.row[2].mlog10p));
+    ck_assert_double_eq_tol(s.row[3].mlog10p, 544.665305866, 1e-6); /* mpmath: -log10 erfc(50 / sqrt 2) */
+    r = read_text("SNP A1 BETA SE LOG10P\nrs1 A 1 1 400.5\nrs2 A 1 1 3\nrs3 A 1 1 -1\nrs4 A 1 1 NA\n", NULL, &s);
+    ck_assert_int_eq(r.n_p_floor, 1);
+    ck_assert_int_eq(r.n_drop[SG_SUM_DROP_P_RANGE], 1);
+    ck_assert_int_eq(r.n_drop[SG_SUM_DROP_P_MISSING], 1);
+    ck_assert_double_eq(s.row[0].p, DBL_TRUE_MIN);
+    ck_assert_double_eq(s.row[0].mlog10p, 400.5);
+    ck_assert_double_eq(s.row[1].mlog10p, 3);
+    /* From beta and se; both sides of where the series takes over. */
+    (void)read_text("SNP A1 BETA SE\nrs1 A 29.999 1\nrs2 A 30.001 1\nrs3 A 1.959963985 1\n", NULL, &s);
+    ck_assert_double_eq_tol(s.row[1].mlog10p - s.row[0].mlog10p, 0.002 * 30.0332 * M_LOG10E, 1e-4);
+    ck_assert_double_eq_tol(s.row[2].mlog10p, -log10(0.05), 1e-6);
 }
 END_TEST
 
@@ -288,6 +313,6 @@ START_TEST(real_summary_statistics_are_read_whole)
 END_TEST
 
 UNIT_MAIN("sumstats", every_usual_program_is_understood, impossible_values_are_counted_by_reason,
-          a_place_written_as_an_id_is_a_place, columns_can_be_named, what_cannot_be_understood_is_refused_in_words,
-          gzip_reads_like_plain_text_and_a_cut_one_is_refused, a_gzip_bomb_is_stopped,
-          real_summary_statistics_are_read_whole)
+          p_below_the_smallest_double_keeps_its_rank, a_place_written_as_an_id_is_a_place, columns_can_be_named,
+          what_cannot_be_understood_is_refused_in_words, gzip_reads_like_plain_text_and_a_cut_one_is_refused,
+          a_gzip_bomb_is_stopped, real_summary_statistics_are_read_whole)

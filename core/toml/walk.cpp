@@ -1,5 +1,5 @@
-/* toml_shim.cpp - see toml_shim.h. The only C++ of the server, because toml++ is C++. */
-#include "config/toml_shim.h"
+/* walk.cpp - see toml.h. The only C++ of the project, because toml++ is C++. */
+#include "toml/toml.h"
 
 #include <cstdio>
 #include <stdexcept>
@@ -42,13 +42,22 @@ int visit(const walk &w, const std::string &key, const toml::node &node)
                 return stop;
         return 0;
     }
-    if (const auto *text = node.as_string())
-        return w.fn(w.ctx, key.c_str(), SG_TOML_TEXT, text->get().c_str(), 0, line);
-    if (const auto *number = node.as_integer())
-        return w.fn(w.ctx, key.c_str(), SG_TOML_INT, "", number->get(), line);
-    if (const auto *flag = node.as_boolean())
-        return w.fn(w.ctx, key.c_str(), SG_TOML_FLAG, "", flag->get(), line);
-    return w.fn(w.ctx, key.c_str(), SG_TOML_OTHER, "", 0, line);
+    sg_toml_value v = {key.c_str(), SG_TOML_OTHER, "", 0, 0, line};
+    if (const auto *text = node.as_string()) {
+        v.kind = SG_TOML_TEXT;
+        v.text = text->get().c_str();
+    } else if (const auto *number = node.as_integer()) {
+        v.kind = SG_TOML_INT;
+        v.number = number->get();
+        v.real = static_cast<double>(v.number);
+    } else if (const auto *flag = node.as_boolean()) {
+        v.kind = SG_TOML_FLAG;
+        v.number = flag->get();
+    } else if (const auto *real = node.as_floating_point()) {
+        v.kind = SG_TOML_REAL;
+        v.real = real->get();
+    }
+    return w.fn(w.ctx, &v);
 }
 } // namespace
 

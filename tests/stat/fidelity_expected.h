@@ -1,0 +1,34 @@
+/* Made by expected.py. */
+#define EXPECTED(X)                                                                                                    \
+    X("af_r", 0.939938896595)                                                                                          \
+    X("af_mean_drift", 0.0446180555556)                                                                                \
+    X("af_max_drift", 0.171666666667)                                                                                  \
+    X("genotype_r", 0.922938607515)                                                                                    \
+    X("fis_shift", -0.00299749653263)                                                                                  \
+    X("fis_apart", 0.0466343775583)                                                                                    \
+    X("fst", 0.00511965304358)                                                                                         \
+    X("ld_r2_r_all", 0.961712301803)                                                                                   \
+    X("ld_r2_slope_all", 0.699155161046)                                                                               \
+    X("ld_r2_r_1mb", 0.961348811207)                                                                                   \
+    X("ld_r2_slope_1mb", 0.69965531674)                                                                                \
+    X("ld_r2_r_linked", 0.903012049878)                                                                                \
+    X("ld_r2_slope_linked", 0.700183504301)                                                                            \
+    X("ld_decay_rmse", 0.0440618474368)                                                                                \
+    X("correlation_matrix_r", 0.83553875457)                                                                           \
+    X("correlation_matrix_slope", 0.713439620194)                                                                      \
+    X("correlation_matrix_distance", 0.537085790079)                                                                   \
+    X("three_snp_r", 0.679298188427)                                                                                   \
+    X("three_snp_slope", 0.581323785971)                                                                               \
+    X("pca_sliced_wasserstein", 0.298325200105)                                                                        \
+    X("kin_among", 0.58)                                                                                               \
+    X("kin_to_real", 0.563333333333)                                                                                   \
+    X("kin_closest_mean", 0.164623895256)                                                                              \
+    X("nn_adversarial_accuracy", 0.5225)                                                                               \
+    X("knn_precision", 0.96)                                                                                           \
+    X("knn_recall", 0.996666666667)                                                                                    \
+    X("beta_r", 0.773315182206)                                                                                        \
+    X("beta_slope", 0.656533525753)                                                                                    \
+    X("causal_rank_spearman", 0.629411764706)                                                                          \
+    X("causal_top10_kept", 0.7)
+#define EXPECTED_PRS_SYNTHETIC 0.530092592593
+#define EXPECTED_PRS_REAL 0.526909722222
