@@ -31,7 +31,8 @@
     X(SAMPLE_DECODE)                                                                                                   \
     X(SAMPLE_SHUFFLE)                                                                                                  \
     X(PRIVACY)                                                                                                         \
-    X(EVALUATE)
+    X(EVALUATE)                                                                                                        \
+    X(QUALIFY)
 
 typedef enum sg_rng_purpose {
 #define X(name) SG_RNG_##name,

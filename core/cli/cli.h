@@ -63,8 +63,9 @@ bool sg_cli_stopped(void);
     X(generate, "a model -> a synthetic cohort")                                                                       \
     X(encode, "genotypes -> latents")                                                                                  \
     X(decode, "latents -> genotypes")                                                                                  \
+    X(qualify, "may a model be served: attacks on its weights, a large audit of what it makes")                        \
     X(check, "the release gate alone, on a cohort in files")                                                           \
-    X(verify, "a release folder against a public key: signature, digests, audit inclusion")                             \
+    X(verify, "a release folder against a public key: signature, digests, audit inclusion")                            \
     X(evaluate, "how like real people a model's or a file's synthetic people are")                                     \
     X(bench, "how fast this machine is, and how close the program comes")                                              \
     X(version, "print version and build")

@@ -280,6 +280,8 @@ static sg_status read_card(reader *r, sg_arena *a, sg_card *c)
         (void)keep_object(r, "training", a, &c->training_json);
     if (!r->st)
         (void)keep_object(r, "metrics", a, &c->metrics_json);
+    if (!r->st)
+        (void)keep_object(r, "qualification", a, &c->qualification_json);
     return r->st;
 }
 
@@ -423,8 +425,23 @@ sg_status sg_card_encode(const sg_card *c, sg_buf *b, sg_err *err)
     sg_status st = add_text(root, "training", c->training_json, err);
     if (!st)
         st = add_text(root, "metrics", c->metrics_json, err);
+    if (!st)
+        st = add_text(root, "qualification", c->qualification_json, err);
     if (!st && json_dump_callback(root, add_bytes, b, JSON_INDENT(2) | JSON_REAL_PRECISION(17)))
         st = sg_fail(err, SG_LIMIT, "card.json would be larger than %zu bytes", b->max);
     json_decref(root);
     return st ? st : sg_buf_add(b, "\n", 1, err);
+}
+
+sg_status sg_card_subject(const sg_card *card, sg_digest *out, sg_err *err)
+{
+    sg_card bare = *card;
+    bare.qualification_json = NULL;
+    sg_buf b;
+    sg_buf_init(&b, SG_CARD_BYTES_MAX);
+    const sg_status st = sg_card_encode(&bare, &b, err);
+    if (!st)
+        *out = sg_sha256_of(b.data, b.n);
+    sg_buf_clear(&b);
+    return st;
 }

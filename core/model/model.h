@@ -46,6 +46,7 @@ typedef struct sg_card {
     sg_digest data, weights, panel, reference; /* SHA-256 of the dataset, and of the three files beside the card */
     char *training_json;                       /* settings and curves, metrics: one JSON object each, or NULL; arena */
     char *metrics_json;
+    char *qualification_json; /* what `snpgen qualify` found (qualify/qualify.h), or NULL; arena */
 } sg_card;
 
 typedef struct sg_model {
@@ -83,6 +84,13 @@ sg_status sg_reference_from_dataset(const sg_dataset *d, sg_arena *a, sg_referen
 sg_status sg_model_save(const char *dir, sg_card *card, const sg_panel *panel, const float *vae_w, const float *unet_w,
                         const sg_latent_space *space, const sg_decoder *decoder, const sg_reference *ref,
                         const uint8_t key[SG_KEY_BYTES], sg_err *err) SG_MUST_USE;
+
+/* What a qualification is bound to: SHA-256 of the card without it. FORMAT, NOMEM. */
+sg_status sg_card_subject(const sg_card *card, sg_digest *out, sg_err *err) SG_MUST_USE;
+
+/* Puts a qualification (a JSON object) in the place of the card's, in memory and, whole or not at all, in dir/card.json.
+ * The model's digest becomes another. FORMAT, IO. */
+sg_status sg_model_qualify(const char *dir, sg_model *m, const char *json, sg_err *err) SG_MUST_USE;
 
 /* Opens reference.enc of the bundle in dir into arena a (which is excluded from core dumps). PRIVACY when the key is
  * wrong or a byte was changed; MISMATCH when it belongs to another bundle. Called by the worker and by `snpgen check`

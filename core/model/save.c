@@ -211,3 +211,19 @@ sg_status sg_model_save(const char *dir, sg_card *card, const sg_panel *panel, c
         sg_log(SG_LOG_WARN, "%s could not be removed", temp);
     return st;
 }
+
+sg_status sg_model_qualify(const char *dir, sg_model *m, const char *json, sg_err *err)
+{
+    char path[PATH_MAX];
+    SG_TRY(path_of(path, dir, "card.json", err));
+    char *const before = m->card.qualification_json, *text = sg_arena_strndup(&m->arena, json, strlen(json));
+    if (!text)
+        return sg_arena_full(&m->arena, "the qualification", err);
+    m->card.qualification_json = text;
+    sg_status st = write_card(path, &m->card, err);
+    if (!st)
+        st = sg_sha256_file(path, &m->digest, err);
+    else
+        m->card.qualification_json = before;
+    return st;
+}

@@ -71,7 +71,18 @@ const char *sg_tier_name(sg_tier t);
     X("inference", "label_gain_max", label_gain_max, double, 0.01, 0.01, 0.01, 0, 1, "the same for the label")         \
     X("inference", "risk_max", risk_max, double, 0.05, 0.05, 0.05, 0, 1,                                               \
       "linkability and singling out, residual risk")                                                                   \
-    X("inference", "attacks", attacks, int64_t, 2000, 2000, 2000, 10, 1000000, "attacks of each kind")
+    X("inference", "attacks", attacks, int64_t, 2000, 2000, 2000, 10, 1000000, "attacks of each kind")                 \
+    X("model", "qualified", model_qualified, bool, 1, 1, 1, 0, 1,                                                      \
+      "a model is served only with a valid qualification (snpgen qualify)")                                            \
+    X("model", "valid_days", model_valid_days, int64_t, 365, 365, 365, 1, 3650, "how long a qualification holds")      \
+    X("model", "auc_max", model_auc_max, double, 0.55, 0.52, 0.55, 0.5, 1, "attacks that know the weights")            \
+    X("model", "audit_min", model_audit_min, int64_t, 5000, 5000, 5000, 20, 1000000,                                   \
+      "members, and others, that these are tried on")                                                                  \
+    X("model", "epsilon_max", model_epsilon_max, double, 1, 0.5, 8, 0, 100, "lower bound found by the one-run audit")  \
+    X("model", "pool_min", model_pool_min, int64_t, 300000, 1000000, 300000, 1, 100000000,                             \
+      "people generated and looked through for copies")                                                                \
+    X("model", "overfit_max", model_overfit_max, double, 0.02, 0.02, 0.02, 0, 10,                                      \
+      "relative excess of the loss of people the model was not trained on; more is a warning")
 
 typedef struct sg_policy {
     char name[64]; /* for people; part of the digest */

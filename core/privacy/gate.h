@@ -1,5 +1,5 @@
 /* gate.h - the parts of the release gate: evidence, measurements, decisions, and the table of checks. Private to
- * core/privacy and its tests.
+ * core/privacy, core/qualify (the same for models) and their tests.
  *
  * Shape:   evidence (what everybody needs about pairs of people) -> a check measures -> a rule decides with the policy ->
  *          a finding. Measuring knows no limits; deciding sees no genotypes.

@@ -1,5 +1,6 @@
 /* make.c - one job: sample, judge, pack, seal; see worker.h. */
 #include "worker/worker.h"
+#include "base/clock.h"
 #include "cohorts/export.h"
 
 #include <stdio.h>
@@ -43,8 +44,16 @@ sg_status sg_work_read(const json_t *m, sg_work *w, sg_err *err)
     return whole ? SG_OK : sg_fail(err, SG_FORMAT, "a job message lacks something");
 }
 
+/* A qualification holds for the card's settings alone. */
+static bool same_sampling(const sg_sampling *x, const sg_sampling *y)
+{
+    return x->solve.solver == y->solve.solver && x->solve.steps == y->solve.steps &&
+           x->solve.guidance == y->solve.guidance && x->decode == y->decode;
+}
+
 /* The card's settings, where the requester did not ask for others. */
-static sg_status settings(const sg_model *m, const json_t *given, sg_sampling *how, sg_err *err)
+static sg_status settings(const sg_model *m, const json_t *given, const sg_policy *policy, sg_sampling *how,
+                          sg_err *err)
 {
     *how = m->card.sampling;
     const json_t *guidance = json_object_get(given, "guidance");
@@ -55,18 +64,25 @@ static sg_status settings(const sg_model *m, const json_t *given, sg_sampling *h
     how->solve.steps = (int)sg_wire_number(given, "steps", how->solve.steps);
     if (json_is_number(guidance))
         how->solve.guidance = json_number_value(guidance);
+    if (policy->model_qualified && !same_sampling(how, &m->card.sampling))
+        return sg_fail(err, SG_LIMIT,
+                       "the model is qualified for its own sampler settings only; leave \"sampler\" out");
     return SG_OK;
 }
 
 static sg_status find_model(const sg_maker *k, const sg_work *w, sg_shelf_item **out, sg_err *err)
 {
-    char digest[SG_DIGEST_HEX];
+    char digest[SG_DIGEST_HEX], now[SG_TIME_BYTES];
     *out = sg_shelf_find(k->shelf, w->model);
     if (!*out)
         return sg_fail(err, SG_NOT_FOUND, "the model \"%s\" is not open", w->model);
     sg_hex((*out)->model->digest.b, SG_DIGEST_BYTES, digest);
     if (strcmp(digest, w->model_digest))
         return sg_fail(err, SG_MISMATCH, "the model \"%s\" is another one than when the job was accepted", w->model);
+    sg_clock_rfc3339(sg_clock_wall_ms(), now);
+    if (k->policy->model_qualified && strcmp(now, (*out)->qualified.expires) >= 0)
+        return sg_fail(err, SG_NOT_FOUND, "the qualification of the model \"%s\" expired on %.10s", w->model,
+                       (*out)->qualified.expires);
     return (*out)->model->card.n_label == 2
                ? SG_OK
                : sg_fail(err, SG_LIMIT, "the model has %d labels; cases and controls need two",
@@ -117,7 +133,7 @@ sg_status sg_worker_make(const sg_maker *k, const sg_work *w, sg_buf *sealed, sg
     int8_t *label;
     sg_verdict *v = NULL;
     SG_TRY(find_model(k, w, &m, err));
-    SG_TRY(settings(m->model, w->sampler, &how, err));
+    SG_TRY(settings(m->model, w->sampler, k->policy, &how, err));
     k->stage(k->run.ctx, "sampling");
     SG_TRY(sample(k, w, m->model, &how, &label, &people, err));
     k->stage(k->run.ctx, "checking");

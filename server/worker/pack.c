@@ -55,12 +55,14 @@ static json_t *facts(const sg_pack *p)
     sg_clock_rfc3339(w->created_ms, created);
     char policy[SG_DIGEST_HEX];
     sg_hex(sg_verdict_policy(p->verdict)->b, SG_DIGEST_BYTES, policy);
-    return json_pack("{s:b,s:s,s:s,s:{s:s,s:s,s:s},s:{s:I,s:I},s:I,s:o,s:o,s:I,s:{s:s,s:b,s:s}}", "synthetic", 1, "job",
-                     w->job, "requested", created, "model", "id", w->model, "digest", w->model_digest, "trait",
-                     p->model->card.trait, "cohort", "cases", (json_int_t)w->n_case, "controls",
-                     (json_int_t)w->n_control, "seed", (json_int_t)w->seed, "sampler", sampler_json(p), "numerics",
-                     numerics_json(), "snps", (json_int_t)p->people->n_variant, "checks", "outcome",
-                     sg_outcome_name(sg_verdict_outcome(p->verdict)), "low_power",
+    sg_qualification q;
+    sg_qualification_read(&p->model->card, &q);
+    return json_pack("{s:b,s:s,s:s,s:{s:s,s:s,s:s,s:s?},s:{s:I,s:I},s:I,s:o,s:o,s:I,s:{s:s,s:b,s:s}}", "synthetic", 1,
+                     "job", w->job, "requested", created, "model", "id", w->model, "digest", w->model_digest, "trait",
+                     p->model->card.trait, "qualified", q.present ? q.created : NULL, "cohort", "cases",
+                     (json_int_t)w->n_case, "controls", (json_int_t)w->n_control, "seed", (json_int_t)w->seed,
+                     "sampler", sampler_json(p), "numerics", numerics_json(), "snps", (json_int_t)p->people->n_variant,
+                     "checks", "outcome", sg_outcome_name(sg_verdict_outcome(p->verdict)), "low_power",
                      (int)sg_verdict_low_power(p->verdict), "policy_digest", policy);
 }
 

@@ -82,7 +82,7 @@ static void open_models(worker *w, const json_t *hello)
     json_array_foreach(json_object_get(hello, "models"), i, m)
     {
         const char *id = sg_wire_text(m, "id"), *path = sg_wire_text(m, "path");
-        const sg_status st = no_key ? no_key : sg_shelf_add(&w->shelf, id, path, key, &err);
+        const sg_status st = no_key ? no_key : sg_shelf_add(&w->shelf, id, path, key, &w->policy, &err);
         if (st) {
             w->n_broken++;
             tell(w, json_pack("{s:s,s:s,s:s}", "type", "broken_model", "id", *id ? id : path, "detail", err.msg));

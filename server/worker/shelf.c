@@ -1,12 +1,14 @@
 /* shelf.c - models and their sealed people, opened once and kept; see worker.h. */
 #include "worker/worker.h"
+#include "base/clock.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #define REFERENCE_BYTES ((size_t)64 << 30) /* reserved, not used: a million people on 65,536 SNPs need half of it */
 
-sg_status sg_shelf_add(sg_shelf *s, const char *id, const char *path, const uint8_t key[SG_KEY_BYTES], sg_err *err)
+sg_status sg_shelf_add(sg_shelf *s, const char *id, const char *path, const uint8_t key[SG_KEY_BYTES],
+                       const sg_policy *policy, sg_err *err)
 {
     if (s->n == SG_SHELF)
         return sg_fail(err, SG_LIMIT, "more than %d models", SG_SHELF);
@@ -15,6 +17,9 @@ sg_status sg_shelf_add(sg_shelf *s, const char *id, const char *path, const uint
     SG_TRY(sg_model_open(path, &m->model, err));
     (void)snprintf(m->id, sizeof m->id, "%s", *id ? id : m->model->card.id);
     sg_status st = sg_shelf_find(s, m->id) ? sg_fail(err, SG_MISMATCH, "two models have the id \"%s\"", m->id) : SG_OK;
+    if (!st)
+        st = sg_qualification_check(&m->model->card, policy, key, sg_clock_wall_ms(), err);
+    sg_qualification_read(&m->model->card, &m->qualified);
     if (!st)
         st = sg_arena_init(&m->arena, REFERENCE_BYTES, err);
     if (!st)
@@ -55,6 +60,13 @@ static json_t *labels(const sg_card *c)
     return list;
 }
 
+/* That the model was audited, and until when that holds; the numbers are the steward's. */
+static json_t *qualification_json(const sg_qualification *q)
+{
+    return q->present ? json_pack("{s:s,s:s,s:s}", "outcome", q->outcome, "created", q->created, "expires", q->expires)
+                      : json_null();
+}
+
 static json_t *card_json(const sg_shelf_item *m)
 {
     const sg_card *c = &m->model->card;
@@ -62,14 +74,14 @@ static json_t *card_json(const sg_shelf_item *m)
     char digest[SG_DIGEST_HEX];
     sg_hex(m->model->digest.b, SG_DIGEST_BYTES, digest);
     json_t *metrics = c->metrics_json ? json_loads(c->metrics_json, 0, &e) : NULL;
-    return json_pack("{s:s,s:s,s:s,s:o,s:f,s:I,s:s,s:s,s:s,s:s,s:{s:I,s:I,s:I},s:{s:s,s:i,s:f,s:s},s:o}", "id", m->id,
-                     "digest", digest, "trait", c->trait, "labels", labels(c), "prevalence", c->prevalence, "snps",
-                     (json_int_t)m->model->panel.n_snp, "created", c->created, "build", c->build, "licence", c->licence,
-                     "intended_use", c->intended_use, "people", "train", (json_int_t)c->n_train, "validation",
-                     (json_int_t)c->n_val, "test", (json_int_t)c->n_test, "sampler", "name",
+    return json_pack("{s:s,s:s,s:s,s:o,s:f,s:I,s:s,s:s,s:s,s:s,s:{s:I,s:I,s:I},s:{s:s,s:i,s:f,s:s},s:o,s:o}", "id",
+                     m->id, "digest", digest, "trait", c->trait, "labels", labels(c), "prevalence", c->prevalence,
+                     "snps", (json_int_t)m->model->panel.n_snp, "created", c->created, "build", c->build, "licence",
+                     c->licence, "intended_use", c->intended_use, "people", "train", (json_int_t)c->n_train,
+                     "validation", (json_int_t)c->n_val, "test", (json_int_t)c->n_test, "sampler", "name",
                      sg_solver_name(c->sampling.solve.solver), "steps", c->sampling.solve.steps, "guidance",
                      c->sampling.solve.guidance, "decode", sg_decode_name(c->sampling.decode), "metrics",
-                     metrics ? metrics : json_null());
+                     metrics ? metrics : json_null(), "qualification", qualification_json(&m->qualified));
 }
 
 /* Names and places, as a .bim has them. Frequencies and effects stay: with them the question "was this person among

@@ -11,6 +11,7 @@
 
 #include "model/model.h"
 #include "privacy/privacy.h"
+#include "qualify/qualify.h"
 #include "sampler/sampler.h"
 #include "worker/wire.h"
 
@@ -27,6 +28,7 @@ typedef struct sg_shelf_item {
     sg_reference reference;
     sg_gate_memory *memory; /* the gate's passes over the reference, made by the first job */
     sg_arena arena;         /* of the reference */
+    sg_qualification qualified;
 } sg_shelf_item;
 
 typedef struct sg_shelf {
@@ -34,9 +36,10 @@ typedef struct sg_shelf {
     sg_shelf_item item[SG_SHELF];
 } sg_shelf;
 
-/* Opens one bundle and its sealed people. id "": the card's own. On failure the shelf is as before. */
+/* Opens one bundle and its sealed people. id "": the card's own. STATE, PRIVACY: the policy wants a qualification that the
+ * bundle does not have. On failure the shelf is as before. */
 sg_status sg_shelf_add(sg_shelf *s, const char *id, const char *path, const uint8_t key[SG_KEY_BYTES],
-                       sg_err *err) SG_MUST_USE;
+                       const sg_policy *policy, sg_err *err) SG_MUST_USE;
 sg_shelf_item *sg_shelf_find(sg_shelf *s, const char *id); /* NULL when there is none */
 /* The message "model" for the daemon: card and panel without frequencies and effects. New reference, NULL: no memory.
  */
