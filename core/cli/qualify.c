@@ -47,8 +47,11 @@ static sg_status print_record(const char *text, sg_err *err)
     }
     const char *reason = json_string_value(json_object_get(root, "reason"));
     const char *words = reason && *reason ? sg_reason_words(reason) : NULL;
-    (void)printf("\n%s%s%s; holds until %.10s\n", json_string_value(json_object_get(root, "outcome")),
-                 words ? ": " : "", words ? words : "", json_string_value(json_object_get(root, "expires")));
+    (void)printf("\n%s%s%s", json_string_value(json_object_get(root, "outcome")), words ? ": " : "",
+                 words ? words : "");
+    if (!words)
+        (void)printf("; holds until %.10s", json_string_value(json_object_get(root, "expires")));
+    (void)printf("\n");
     json_decref(root);
     return SG_OK;
 }
