@@ -405,7 +405,7 @@ def a_cohort_that_fails_a_check_is_withheld_and_leaves_nothing(_):
     d = Daemon(sys.argv[1], sys.argv[2], "withheld")
     policy = os.path.join(d.folder, "policy.toml")
     with open(policy, "w", encoding="utf-8") as f:
-        f.write("[reference]\ntrain_min = 100000\n")  # nobody has that many: nothing can be said, so nothing is released
+        f.write("[reference]\ntrain_min = 100000\n[model]\nqualified = false\n")  # nobody has that many: nothing can be said, so nothing is released
     text = open(d.config, encoding="utf-8").read()
     with open(d.config, "w", encoding="utf-8") as f:
         f.write(re.sub("policy = .*", f'policy = "{policy}"', text))
