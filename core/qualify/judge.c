@@ -228,7 +228,7 @@ static void judge_overfit(const sg_traced *t, uint64_t seed, const sg_policy *po
     const int64_t n1 = t->n_val, n0 = t->audit->n_member;
     sg_measurement m = {
         .name = "model.overfit", .n = n1, .n_ref = n0, .estimate = NAN, .lo = NAN, .hi = NAN, .power = NAN};
-    double gap[RESAMPLES];
+    double gap[RESAMPLES] = {0};
     if (n1 < 2 || n0 < 2) { /* a warning cannot be given; nothing is decided by it */
         m.estimate = 0;
         sg_measure_fact(&m, "not_measured", 1);
