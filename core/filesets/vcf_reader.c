@@ -143,12 +143,27 @@ static const char *keep(sg_arena *a, const char *s)
     return sg_arena_strndup(a, s, strlen(s));
 }
 
+/* htslib lets records through that lack their first columns, and leaves no alleles behind then. */
+static bool whole(const bcf1_t *rec, const char *chrom)
+{
+    if (!chrom || !*chrom || rec->n_allele < 1 || !rec->d.allele)
+        return false;
+    for (int k = 0; k < (int)rec->n_allele; k++)
+        if (!rec->d.allele[k] || !*rec->d.allele[k])
+            return false;
+    return true;
+}
+
 /* One row per ALT; a record without ALT is a row with a1 ".". */
 static sg_status add_rows(const sg_vcf_reader *r, uint64_t at, table *t, sg_arena *a, sg_err *err)
 {
     bcf1_t *rec = r->rec;
     (void)bcf_unpack(rec, BCF_UN_STR);
     const char *chrom = bcf_seqname_safe(r->head, rec);
+    if (!whole(rec, chrom))
+        return sg_fail(err, SG_FORMAT,
+                       "%s: record %lld has no CHROM, REF or ALT; are the columns parted by blanks? VCF wants tabs",
+                       r->path, (long long)r->next);
     if (rec->pos < 0 || rec->pos >= INT32_MAX)
         return sg_fail(err, SG_FORMAT, "%s: record %lld has position %lld, want 1 or more", r->path, (long long)r->next,
                        (long long)rec->pos + 1);
