@@ -17,7 +17,13 @@
 enum { KIN_PAIRS = 20000 };
 static const uint64_t split_seed = 0x7370; /* part of what a reference digest stands for: never changed */
 
-/* Each label is dealt by itself: shuffled by a stream of its own, first half to calibration. */
+bool sg_holdout_calibrates(const sg_reference *ref, int64_t i)
+{
+    return (ref->mark[SG_ROLE_TEST][i] & SG_MARK_CALIBRATION) != 0;
+}
+
+/* As `prepare` sealed it, families whole; in a reference from before that, each label is dealt by itself: shuffled by a
+ * stream of its own, first half to calibration. */
 sg_status sg_holdout_split(const sg_reference *ref, sg_arena *a, sg_halves *out, sg_err *err)
 {
     const int8_t *label = ref->label[SG_ROLE_TEST];
@@ -27,7 +33,9 @@ sg_status sg_holdout_split(const sg_reference *ref, sg_arena *a, sg_halves *out,
     *out = (sg_halves){0, 0, SG_NEW_RAW(a, int64_t, n), SG_NEW_RAW(a, int64_t, n)};
     if (!side || !who || !out->calib || !out->eval)
         return sg_arena_full(a, "the halves of the hold-out", err);
-    for (int l = 0; l < SG_LABEL_MAX; l++) {
+    for (int64_t i = 0; ref->mark[SG_ROLE_TEST] && i < n; i++)
+        side[i] = sg_holdout_calibrates(ref, i);
+    for (int l = 0; !ref->mark[SG_ROLE_TEST] && l < SG_LABEL_MAX; l++) {
         int64_t k = 0;
         for (int64_t i = 0; i < n; i++)
             if (label[i] == l)
@@ -47,10 +55,14 @@ sg_status sg_holdout_split(const sg_reference *ref, sg_arena *a, sg_halves *out,
 
 sg_digest sg_reference_digest(const sg_reference *ref)
 {
-    sg_digest part[SG_N_ROLE];
+    sg_digest part[2 * SG_N_ROLE];
+    int n = 0;
     for (int r = 0; r < SG_N_ROLE; r++)
-        part[r] = sg_cohort_digest(&ref->people[r], ref->label[r]);
-    return sg_sha256_of(part, sizeof part);
+        part[n++] = sg_cohort_digest(&ref->people[r], ref->label[r]);
+    for (int r = 0; r < SG_N_ROLE; r++) /* who calibrates and who is audited decides figures, too */
+        if (ref->mark[r])
+            part[n++] = sg_sha256_of(ref->mark[r], (size_t)ref->people[r].n_sample);
+    return sg_sha256_of(part, (size_t)n * sizeof *part);
 }
 
 static sg_status gather_half(const sg_reference *ref, const int64_t *idx, int64_t n, sg_arena *a, sg_people *out,

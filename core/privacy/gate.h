@@ -20,12 +20,15 @@
 #include "geno/sweep.h"
 #include "privacy/privacy.h"
 
-/* The halves of the hold-out: rows of TEST, by label and by chance drawn from the row's number alone. */
+/* The halves of the hold-out, rows of TEST: as the reference marks them; without marks by label and by chance drawn from the
+ * row's number alone. */
 typedef struct sg_halves {
     int64_t n_calib, n_eval;
     int64_t *calib, *eval;
 } sg_halves;
 sg_status sg_holdout_split(const sg_reference *ref, sg_arena *a, sg_halves *out, sg_err *err) SG_MUST_USE;
+/* Row i of TEST is marked for calibration; only with marks. */
+bool sg_holdout_calibrates(const sg_reference *ref, int64_t i);
 
 /* What is known of a reference before any cohort comes. Hold-out rows stand calibration half first. */
 struct sg_gate_memory {

@@ -69,6 +69,22 @@ static int64_t count_label(const int8_t *label, int64_t n, int l)
     return k;
 }
 
+/* People of the evaluation half, of one label or (-1) of all: as sg_holdout_split will deal them. */
+static int64_t count_evaluation(const sg_reference *ref, int l)
+{
+    const int64_t n = ref->people[SG_ROLE_TEST].n_sample;
+    const int8_t *label = ref->label[SG_ROLE_TEST];
+    int64_t k = 0;
+    for (int64_t i = 0; ref->mark[SG_ROLE_TEST] && i < n; i++)
+        k += (l < 0 || label[i] == l) && !sg_holdout_calibrates(ref, i);
+    if (!ref->mark[SG_ROLE_TEST])
+        for (int x = l < 0 ? 0 : l; x < (l < 0 ? SG_LABEL_MAX : l + 1); x++) {
+            const int64_t h = count_label(label, n, x);
+            k += h - h / 2;
+        }
+    return k;
+}
+
 /* Enough of every label that members have. */
 static bool labels_suffice(const sg_reference *ref, const sg_policy *p)
 {
@@ -76,7 +92,7 @@ static bool labels_suffice(const sg_reference *ref, const sg_policy *p)
     for (int l = 0; l < SG_LABEL_MAX; l++) {
         const int64_t t = count_label(ref->label[SG_ROLE_TRAIN], n_t, l),
                       h = count_label(ref->label[SG_ROLE_TEST], n_h, l);
-        if ((t || h) && (t < p->label_min || h - h / 2 < p->label_evaluation_min))
+        if ((t || h) && (t < p->label_min || count_evaluation(ref, l) < p->label_evaluation_min))
             return false;
     }
     return true;
@@ -88,6 +104,7 @@ static const char *not_judgeable(const sg_judging *q)
     const sg_reference *ref = q->ref;
     const sg_policy *p = q->policy;
     const int64_t n_h = ref->people[SG_ROLE_TEST].n_sample;
+    int64_t n_e;
     if (sg_policy_check(p, NULL))
         return "policy_invalid";
     if (q->cohort->n_sample == 0 || q->cohort->n_variant == 0)
@@ -95,8 +112,9 @@ static const char *not_judgeable(const sg_judging *q)
     for (int r = 0; r < SG_N_ROLE; r++)
         if (has_missing(&ref->people[r]) || !labels_ok(ref->label[r], ref->people[r].n_sample))
             return "reference_incomplete";
-    if (ref->people[SG_ROLE_TRAIN].n_sample < p->train_min || n_h / 2 < p->calibration_min ||
-        n_h - n_h / 2 < p->evaluation_min || !labels_suffice(ref, p))
+    n_e = count_evaluation(ref, -1);
+    if (ref->people[SG_ROLE_TRAIN].n_sample < p->train_min || n_h - n_e < p->calibration_min ||
+        n_e < p->evaluation_min || !labels_suffice(ref, p))
         return "too_few_reference";
     if (has_missing(q->cohort) || (q->earlier && has_missing(q->earlier)))
         return "missing_genotypes";

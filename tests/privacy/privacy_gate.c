@@ -731,7 +731,66 @@ START_TEST(any_number_of_threads_gives_the_same_verdict)
 }
 END_TEST
 
-UNIT_MAIN("gate", an_honest_cohort_passes_and_every_check_says_so, one_verbatim_copy_of_a_train_or_val_row_fails,
+/* Marks every `step`-th row of TEST for calibration. */
+static void mark_halves(world *w, int64_t step, sg_arena *a)
+{
+    for (int r = 0; r < SG_N_ROLE; r++)
+        w->ref.mark[r] = SG_NEW(a, uint8_t, w->ref.people[r].n_sample);
+    for (int64_t i = 0; i < w->ref.people[SG_ROLE_TEST].n_sample; i += step)
+        w->ref.mark[SG_ROLE_TEST][i] = SG_MARK_CALIBRATION;
+}
+
+START_TEST(the_halves_are_those_that_prepare_sealed)
+{
+    sg_arena a = unit_arena((size_t)64 << 20);
+    sg_err err = {0};
+    world w = world_new(5, 64, 100, 20, 200, &a);
+    sg_halves h;
+    const sg_digest bare = sg_reference_digest(&w.ref);
+    ck_ok(sg_holdout_split(&w.ref, &a, &h, &err), err);
+    ck_assert_int_eq(h.n_calib, 100);
+    mark_halves(&w, 4, &a);
+    ck_ok(sg_holdout_split(&w.ref, &a, &h, &err), err);
+    ck_assert_int_eq(h.n_calib, 50);
+    ck_assert_int_eq(h.n_eval, 150);
+    for (int64_t i = 0; i < h.n_calib; i++)
+        ck_assert_int_eq(h.calib[i], 4 * i);
+    const sg_digest marked = sg_reference_digest(&w.ref);
+    w.ref.mark[SG_ROLE_TEST][4] = 0; /* somebody changes sides */
+    const sg_digest other = sg_reference_digest(&w.ref);
+    ck_assert(!sg_digest_equal(&bare, &marked) && !sg_digest_equal(&marked, &other));
+    sg_arena_clear(&a);
+}
+END_TEST
+
+START_TEST(minima_count_the_sealed_halves)
+{
+    sg_arena a = unit_arena((size_t)256 << 20);
+    char reason[64];
+    world w = world_new(5, 128, 400, 100, 200, &a);
+    sg_policy p = small_policy();
+    const sg_people cohort = clean_cohort(&w, 100, &a);
+    p.calibration_min = 60;
+    mark_halves(&w, 2, &a);
+    ck_assert_int_ne(judged(&w, &cohort, &p, reason, NULL, 0, &a), SG_OUTCOME_FAIL);
+    ck_assert_str_ne(reason, "too_few_reference");
+    mark_halves(&w, 4, &a); /* 50 calibrate */
+    ck_assert_int_eq(judged(&w, &cohort, &p, reason, NULL, 0, &a), SG_OUTCOME_WITHHOLD);
+    ck_assert_str_eq(reason, "too_few_reference");
+    p = small_policy();
+    mark_halves(&w, 2, &a);
+    int left = 5; /* evaluation people of label 1: 5 stay */
+    for (int64_t i = 0; i < 200; i++)
+        if (w.ref.label[SG_ROLE_TEST][i] == 1 && !w.ref.mark[SG_ROLE_TEST][i] && left-- <= 0)
+            w.ref.mark[SG_ROLE_TEST][i] = SG_MARK_CALIBRATION;
+    ck_assert_int_eq(judged(&w, &cohort, &p, reason, NULL, 0, &a), SG_OUTCOME_WITHHOLD);
+    ck_assert_str_eq(reason, "too_few_reference");
+    sg_arena_clear(&a);
+}
+END_TEST
+
+UNIT_MAIN("gate", the_halves_are_those_that_prepare_sealed, minima_count_the_sealed_halves,
+          an_honest_cohort_passes_and_every_check_says_so, one_verbatim_copy_of_a_train_or_val_row_fails,
           a_match_with_a_test_row_is_counted_and_is_no_leak,
           a_copy_fails_also_when_two_samples_of_the_hold_out_are_duplicates,
           a_panel_that_cannot_tell_people_apart_is_withheld, one_copy_with_edits_fails_and_all_copies_with_edits_fail,
