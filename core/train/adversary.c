@@ -17,7 +17,8 @@ sg_status sg_adversary_new(sg_trainer *t, sg_err *err)
     SG_TRY(sg_fit_new(sg_disc_get_params(t->disc)->n_float, t->a, &s->disc, err));
     s->n_disc_vector = sg_disc_n_vector(t->disc);
     s->disc_vector = SG_NEW(t->a, float, s->n_disc_vector);
-    if (!s->disc_vector)
+    t->disc_next = SG_NEW(t->a, float, s->n_disc_vector);
+    if (!s->disc_vector || !t->disc_next)
         return sg_arena_full(t->a, "the discriminator's vectors", err);
     sg_disc_init(t->disc, t->o->seed, s->disc.w, s->disc_vector);
     return SG_OK;
@@ -79,7 +80,9 @@ sg_status sg_adversary_turn(sg_trainer *t, sg_stage *s, const sg_stage_batch *b,
     t->adv_on = t->disc && step >= t->o->adv_start;
     if (!t->adv_on)
         return SG_OK;
-    SG_TRY(sg_disc_load(t->disc, t->state.disc.w, t->state.disc_vector, true, err));
+    const sg_train_state *was = &t->state;
+    memcpy(t->disc_next, was->disc_vector, (size_t)was->n_disc_vector * sizeof *t->disc_next);
+    SG_TRY(sg_disc_load(t->disc, was->disc.w, t->disc_next, true, err));
     if ((step - t->o->adv_start) % 2 == 0)
         return SG_OK;
     sg_stage_batch batch = *b;
@@ -95,6 +98,12 @@ sg_status sg_adversary_turn(sg_trainer *t, sg_stage *s, const sg_stage_batch *b,
             norm, (long long)t->state.epoch + 1, (long long)t->state.batch + 1, s->lr);
     *taken = true;
     return SG_OK;
+}
+
+void sg_adversary_done(sg_trainer *t)
+{
+    if (t->adv_on)
+        memcpy(t->state.disc_vector, t->disc_next, (size_t)t->state.n_disc_vector * sizeof *t->disc_next);
 }
 
 static double norm_at(const sg_param *p, const float *grad)

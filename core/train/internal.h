@@ -106,8 +106,9 @@ typedef struct sg_trainer {
     sg_train_plan plan;
     sg_train_state state;
     sg_vae *vae;
-    sg_disc *disc; /* NULL without the adversarial term */
-    bool adv_on;   /* the step at hand has it */
+    sg_disc *disc;    /* NULL without the adversarial term */
+    bool adv_on;      /* the step at hand has it */
+    float *disc_next; /* [state.n_disc_vector] the vectors of the step at hand, the state's once it is whole */
     sg_unet *unet;
     sg_schedule schedule;
     int64_t *train, *val;     /* person numbers [plan.n_train], [plan.n_val] */
@@ -156,6 +157,9 @@ size_t sg_adversary_bytes(const sg_trainer *t);
 sg_status sg_adversary_turn(sg_trainer *t, struct sg_stage *s, const struct sg_stage_batch *b, int64_t n_step,
                             bool *taken, double *sum, sg_err *err) SG_MUST_USE;
 void sg_adversary_combine(const sg_trainer *t, float *grad);
+/* The step is whole, whoever took it: only now the state may hold its power iteration. A step that is stopped in its
+ * middle is taken again from the checkpoint, and would iterate twice. */
+void sg_adversary_done(sg_trainer *t);
 /* Adds -mean D(fake) of a chunk to *g and its gradient, through decoder and encoder, to grad. */
 sg_status sg_adversary_chunk(const sg_trainer *t, int64_t n, int64_t batch, const int8_t *code, const float *eps,
                              sg_arena *a, double *g, float *grad, sg_err *err) SG_MUST_USE;

@@ -44,8 +44,11 @@ static double kl_weight_at(const sg_trainer *t, int64_t step, int64_t n_step)
     return t->o->kl_weight * (at < rise ? at / rise : 1);
 }
 
-static sg_status count_step(sg_train_state *state, const double *sum)
+/* The step is whole: from here on a checkpoint is one of after it. */
+static sg_status count_step(sg_trainer *t, const double *sum)
 {
+    sg_train_state *state = &t->state;
+    sg_adversary_done(t);
     for (int i = 0; i < SG_CREW_SUMS; i++)
         state->sum[i] += sum[i];
     state->batch++;
@@ -67,7 +70,7 @@ static sg_status one_step(sg_trainer *t, sg_stage *s, const int64_t *list, int64
     if (s->turn)
         SG_TRY(s->turn(t, s, &batch, n_step, &taken, sum, err));
     if (taken)
-        return count_step(state, sum);
+        return count_step(t, sum);
     SG_TRY(sg_crew_go(s->crew, batch.n, s->chunk, &batch, true, sum, err));
     const double loss = s->loss(sum) / (double)batch.n;
     if (!isfinite(loss))
@@ -85,7 +88,7 @@ static sg_status one_step(sg_trainer *t, sg_stage *s, const int64_t *list, int64
         return not_finite(t, s, "weights", NAN, err);
     if (st)
         return st;
-    return count_step(state, sum);
+    return count_step(t, sum);
 }
 
 /* Losses of this epoch with the weights as they were, then validation with the moving average. */
