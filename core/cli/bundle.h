@@ -51,6 +51,13 @@ sg_status sg_cohort_spec(const char *prefix, const char *formats, const sg_model
 /* prefix.README.txt: what these files are. */
 sg_status sg_cohort_readme(const sg_export_spec *s, sg_err *err) SG_MUST_USE;
 
+/* One label per person: "0,1,1", or the name of an .npy of int8 [n] (as export writes labels). FORMAT, LIMIT. */
+sg_status sg_cohort_labels(const char *text, int n_label, sg_arena *a, int8_t **label, int64_t *n,
+                           sg_err *err) SG_MUST_USE;
+/* The same from a .pheno as export writes it: FID IID label+1, people in the order of the cohort. */
+sg_status sg_cohort_pheno(const char *path, int n_label, sg_arena *a, int8_t **label, int64_t *n,
+                          sg_err *err) SG_MUST_USE;
+
 /* An .npy of float32 [n, z, T] that fits the model. MISMATCH names the shape found and wanted. */
 sg_status sg_cohort_latents(const char *path, const sg_model *m, sg_arena *a, int64_t *n, float **x,
                             sg_err *err) SG_MUST_USE;

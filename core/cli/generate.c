@@ -6,8 +6,6 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 enum { PEOPLE_MAX = 10000000, GROUP = 8192 };
 
@@ -18,28 +16,6 @@ typedef struct generate_args {
     double case_fraction, guidance;
 } generate_args;
 
-/* "0,1,1" -> labels in that order. */
-static sg_status read_labels(const char *text, int n_label, sg_arena *a, int8_t **label, int64_t *n, sg_err *err)
-{
-    *label = SG_NEW(a, int8_t, (int64_t)strlen(text) / 2 + 1);
-    if (!*label)
-        return sg_arena_full(a, "the labels", err);
-    *n = 0;
-    for (const char *s = text;;) {
-        char *end;
-        const long v = strtol(s, &end, 10);
-        if (end == s || (*end && *end != ','))
-            return sg_fail(err, SG_FORMAT, "--labels entry %lld is not a number between commas", (long long)*n + 1);
-        if (v < 0 || v >= n_label)
-            return sg_fail(err, SG_LIMIT, "--labels entry %lld is %ld, the model has labels 0 to %d", (long long)*n + 1,
-                           v, n_label - 1);
-        (*label)[(*n)++] = (int8_t)v;
-        if (!*end)
-            return SG_OK;
-        s = end + 1;
-    }
-}
-
 static sg_status choose_labels(const generate_args *g, const sg_model *m, uint64_t seed, sg_arena *a, int8_t **label,
                                int64_t *n, sg_err *err)
 {
@@ -47,7 +23,7 @@ static sg_status choose_labels(const generate_args *g, const sg_model *m, uint64
     if ((g->labels != NULL) + by_count + by_size != 1)
         return sg_fail(err, SG_LIMIT, "want one of --cases with --controls, --size with --case-fraction, or --labels");
     if (g->labels)
-        return read_labels(g->labels, m->card.n_label, a, label, n, err);
+        return sg_cohort_labels(g->labels, m->card.n_label, a, label, n, err);
     if (m->card.n_label != 2)
         return sg_fail(err, SG_LIMIT, "the model has %d labels, so cases and controls mean nothing; give --labels",
                        m->card.n_label);
@@ -84,8 +60,8 @@ static sg_status choose_sampling(const generate_args *g, const sg_model *m, sg_s
 }
 
 /* People first .. first + q->n - 1, from noise and to latents of their own when those are asked for. */
-static sg_status make_group(const sg_model *m, const sg_sample_request *all, int64_t first, int64_t n, const sg_run *run,
-                            sg_arena *a, sg_export *e, sg_err *err)
+static sg_status make_group(const sg_model *m, const sg_sample_request *all, int64_t first, int64_t n,
+                            const sg_run *run, sg_arena *a, sg_export *e, sg_err *err)
 {
     const int64_t each = (int64_t)m->card.unet.z_channels * m->card.unet.latent_len;
     const size_t mark = sg_arena_mark(a);
@@ -118,7 +94,8 @@ static sg_status make_people(const sg_model *m, const sg_sample_request *q, cons
     return st;
 }
 
-static sg_status read_noise(const char *path, const sg_model *m, int64_t n, sg_arena *a, const float **noise, sg_err *err)
+static sg_status read_noise(const char *path, const sg_model *m, int64_t n, sg_arena *a, const float **noise,
+                            sg_err *err)
 {
     int64_t n_noise;
     float *x;
@@ -167,7 +144,8 @@ int sg_cmd_generate(int argc, char **argv)
         {"size", SG_OPT_INT, &g.size, -1, PEOPLE_MAX, "N", "people in all, with --case-fraction", false},
         {"case-fraction", SG_OPT_REAL, &g.case_fraction, 0, 1, "F", "share of cases; else the model's prevalence",
          false},
-        {"labels", SG_OPT_TEXT, &g.labels, 0, 0, "0,1,...", "one label per person, in this order", false},
+        {"labels", SG_OPT_TEXT, &g.labels, 0, 0, "0,1,...", "one label per person, in this order; or an .npy of int8",
+         false},
         {"format", SG_OPT_TEXT, &g.format, 0, 0, "LIST", "one or more of plink, vcf, bcf, npy, pgen", false},
         {"sampler", SG_OPT_TEXT, &g.sampler, 0, 0, "NAME", "euler, heun or dpmpp2m; else the model's", false},
         {"steps", SG_OPT_INT, &g.steps, 0, SG_STEPS_MAX, "N", "solver steps; 0 the model's", false},
@@ -176,7 +154,8 @@ int sg_cmd_generate(int argc, char **argv)
          "guide only where LO <= sigma <= HI (\"inf\": no limit); else the model's", false},
         {"decode", SG_OPT_TEXT, &g.decode, 0, 0, "WORD", "sample or argmax; else the model's", false},
         {"noise", SG_OPT_TEXT, &g.noise, 0, 0, "F.npy", "starting noise, float32 [people, z, latent]", false},
-        {"save-latents", SG_OPT_TEXT, &g.save_latents, 0, 0, "F.npy", "where to keep the final latents", false},
+        {"save-latents", SG_OPT_TEXT, &g.save_latents, 0, 0, "F.npy",
+         "where to keep the final latents; snpgen decode turns them into the same people", false},
         SG_OPT_BACKEND(g.backend, g.precision),
     };
     sg_cli cli;

@@ -26,7 +26,8 @@ typedef struct sg_sample_request {
 sg_status sg_sample(const sg_model *m, const sg_sample_request *q, const sg_run *run, sg_arena *a, sg_people *people,
                     sg_err *err) SG_MUST_USE;
 
-/* Genotypes from given latents [n, z, T] (VAE space): `snpgen decode`. */
+/* Genotypes from given latents [n, z, T] (VAE space): `snpgen decode`. Offsets of a decoder go by label, so people are
+ * those of sg_sample when seed, first, label and how.decode are; label NULL: everybody as label 0. */
 sg_status sg_sample_decode(const sg_model *m, const sg_sample_request *q, const float *latents, const sg_run *run,
                            sg_arena *a, sg_people *people, sg_err *err) SG_MUST_USE;
 

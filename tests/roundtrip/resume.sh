@@ -67,6 +67,30 @@ for bad in 3 2,1 a,b -1,2 1,nan 1,2,3; do
     if "$SNPGEN" generate --model "$work/whole" --labels 0 --guidance-interval "$bad" --out "$work/no" >"$work/log" 2>&1; then fail "interval $bad"; fi
     grep -q "the guidance interval is" "$work/log" || fail "wrong words for interval $bad"
 done
+# decode makes the very people of the latents that generate saved, given their labels and seed; else it says what it does
+"$SNPGEN" generate --model "$work/whole" --cases 40 --controls 29 --seed 11 --out "$work/made" --save-latents "$work/made.z.npy" \
+    --format plink,npy --quiet >"$work/log" 2>&1 || fail "generate with latents"
+decode() { "$SNPGEN" decode --model "$work/whole" --latents "$work/made.z.npy" --format plink --quiet "$@" >"$work/log" 2>&1; }
+decode --pheno "$work/made.pheno" --seed 11 --out "$work/again" || fail "decode --pheno"
+decode --labels "$work/made.labels.npy" --seed 11 --threads 1 --out "$work/again2" || fail "decode --labels F.npy"
+decode --labels "$(awk 'NR > 1 { printf "%s%d", s, $3 - 1; s = "," }' "$work/made.pheno")" --seed 11 --out "$work/again3" || fail "decode --labels"
+for again in again again2 again3; do
+    for part in bed bim fam pheno; do cmp "$work/made.$part" "$work/$again.$part" || fail "decode gives another .$part"; done
+done
+decode --seed 11 --out "$work/nolabel" || fail "decode without labels"
+cmp -s "$work/made.bed" "$work/nolabel.bed" && fail "labels make no difference in decoding"
+decode --pheno "$work/made.pheno" --seed 12 --out "$work/seed12" || fail "decode with another seed"
+cmp -s "$work/made.bed" "$work/seed12.bed" && fail "the seed makes no difference in decoding"
+if decode --labels 0,1 --out "$work/none"; then fail "two labels for 69 people"; fi
+grep -q "holds latents of 69 people, the labels are 2" "$work/log" || fail "wrong words"
+if decode --pheno "$work/made.fam" --out "$work/none"; then fail "a .fam as --pheno"; fi
+grep -q 'line 1: 6 columns, want 3 (FID IID label)' "$work/log" || fail "wrong words"
+sed "s/1$/3/" "$work/made.pheno" >"$work/three.pheno"
+if decode --pheno "$work/three.pheno" --out "$work/none"; then fail "a label that the model lacks"; fi
+grep -q "\"3\", want 1 to 2 (label + 1, as generate writes it" "$work/log" || fail "wrong words"
+if decode --labels 0 --pheno x --out "$work/none"; then fail "labels twice"; fi
+grep -q "want one of --labels and --pheno" "$work/log" || fail "wrong words"
+[ -z "$(ls "$work"/none* 2>/dev/null)" ] || fail "files were left behind"
 # with the adversarial term: another model, the same one after interruptions and for any number of threads; too few SNPs refused
 "$SNPGEN" prepare --bfile "$work/sim" --pheno "$work/sim.pheno" --sumstats "$work/sim.sumstats.tsv" --top 96 --trait t2d \
     --out "$work/data96" --quiet >/dev/null 2>&1
