@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 const char *sg_fate_key(sg_fate f)
 {
@@ -128,13 +129,18 @@ static void consider(matching *g, int64_t v, const sg_sum_row *row, bool place)
 {
     sg_match *old = &g->m->of[v];
     const sg_bim_row *b = &g->bim->row[v];
+    const sg_align align = sg_align_alleles(b->a1, b->a2, row->a1, row->a2);
+    /* Of several variants at one place a row speaks of the one whose two alleles it names, as they are written: read on
+     * the other strand, or by one allele, it may be about another. */
+    if (g->m->fate[v] == SG_FATE_SHARED && (!*row->a2 || agreement(align) < 2))
+        return;
     const sg_match new = {
         .p = row->p,
         .mlog10p = row->mlog10p,
         .beta = row->beta,
         .se = row->se,
         .freq = row->freq,
-        .align = (uint8_t)sg_align_alleles(b->a1, b->a2, row->a1, row->a2),
+        .align = (uint8_t)align,
         .seen = true,
         .by_place = place,
     };
@@ -182,6 +188,23 @@ static sg_status same_id(const matching *g, int64_t v, int64_t w, sg_err *err)
                    sg_source_place(g->source, v, one), sg_source_place(g->source, w, other), g->bim->row[v].id);
 }
 
+static bool open_at(const sg_matches *m, int64_t v)
+{
+    return m->fate[v] == SG_FATE_OPEN || m->fate[v] == SG_FATE_SHARED;
+}
+
+/* Every variant at this place. by_id: an ID led here. */
+static void consider_place(matching *g, const sg_bim_row *place, const sg_sum_row *row, bool by_id)
+{
+    for (int64_t i = first_at(g, place); i < g->m->n; i++) {
+        const int64_t w = g->m->order[i];
+        if (compare_place(&g->bim->row[w], place) != 0)
+            break;
+        if (open_at(g->m, w))
+            consider(g, w, row, !by_id);
+    }
+}
+
 static sg_status on_row(void *ctx, const sg_sum_row *row, sg_err *err)
 {
     matching *g = ctx;
@@ -190,19 +213,14 @@ static sg_status on_row(void *ctx, const sg_sum_row *row, sg_err *err)
         if (g->twin[v] >= 0)
             return same_id(g, v, g->twin[v], err);
         count_place(g, v, row);
-        consider(g, v, row, false);
+        if (g->m->fate[v] == SG_FATE_SHARED)
+            consider_place(g, &g->bim->row[v], row, true);
+        else
+            consider(g, v, row, false);
         return SG_OK;
     }
-    if (!row->pos || !*row->chrom)
-        return SG_OK;
-    const sg_bim_row place = {.chrom = row->chrom, .pos = row->pos};
-    for (int64_t i = first_at(g, &place); i < g->m->n; i++) {
-        const int64_t w = g->m->order[i];
-        if (compare_place(&g->bim->row[w], &place) != 0)
-            break;
-        if (g->m->fate[w] == SG_FATE_OPEN)
-            consider(g, w, row, true);
-    }
+    if (row->pos && *row->chrom)
+        consider_place(g, &(sg_bim_row){.chrom = row->chrom, .pos = row->pos}, row, false);
     return SG_OK;
 }
 
@@ -215,19 +233,63 @@ static sg_status index_ids(matching *g, sg_arena *a, sg_err *err)
     SG_TRY(sg_index_new(bim->n, a, &g->by_id, err));
     for (int64_t v = 0; v < bim->n; v++) {
         g->twin[v] = -1;
-        if (g->m->fate[v] != SG_FATE_OPEN || !strcmp(bim->row[v].id, "."))
+        if (!open_at(g->m, v) || !strcmp(bim->row[v].id, "."))
             continue;
         const int64_t old = sg_index_add(&g->by_id, bim->row[v].id, "", v);
-        if (old >= 0)
+        /* The rows of one record of a VCF share their ID, and that is no mistake. */
+        if (old >= 0 && (g->m->fate[v] != SG_FATE_SHARED || compare_place(&bim->row[old], &bim->row[v]) != 0))
             g->twin[old] = v;
     }
     return SG_OK;
+}
+
+static bool same_alleles(const sg_bim_row *x, const sg_bim_row *y)
+{
+    return (!strcasecmp(x->a1, y->a1) && !strcasecmp(x->a2, y->a2)) ||
+           (!strcasecmp(x->a1, y->a2) && !strcasecmp(x->a2, y->a1));
+}
+
+static bool named(const sg_matches *m, int64_t v)
+{
+    return m->fate[v] == SG_FATE_SHARED && m->of[v].seen && !(m->of[v].by_place && m->place_refused);
+}
+
+/* The variants order[from .. to - 1] of one place: the one that the summary statistics name is kept, of several the most
+ * significant. The same alleles twice (somebody typed one SNP twice) leave nothing to choose by. */
+static void choose_named(const sg_bim *bim, sg_matches *m, int64_t from, int64_t to)
+{
+    int64_t best = -1;
+    for (int64_t i = from; i < to; i++) {
+        const int64_t v = m->order[i];
+        if (named(m, v) && (best < 0 || sg_match_before(&m->of[v], &m->of[best])))
+            best = v;
+    }
+    for (int64_t i = from; i < to && best >= 0; i++) {
+        const int64_t v = m->order[i];
+        if (v != best && named(m, v) && same_alleles(&bim->row[v], &bim->row[best]))
+            return;
+    }
+    if (best < 0)
+        return;
+    m->fate[best] = SG_FATE_OPEN;
+    m->n_of_several++;
+}
+
+static void choose_at_places(const sg_bim *bim, sg_matches *m)
+{
+    for (int64_t from = 0, to; from < m->n; from = to) {
+        for (to = from + 1; to < m->n && !compare_place(&bim->row[m->order[from]], &bim->row[m->order[to]]);)
+            to++;
+        if (to - from > 1)
+            choose_named(bim, m, from, to);
+    }
 }
 
 static void decide(matching *g)
 {
     sg_matches *m = g->m;
     m->place_refused = m->n_place_differ > m->n_place_same;
+    choose_at_places(g->bim, m);
     for (int64_t v = 0; v < m->n; v++) {
         if (m->fate[v] != SG_FATE_OPEN)
             continue;
@@ -247,7 +309,7 @@ sg_status sg_match_read(const char *sumstats, const char *columns, const sg_sour
 {
     const sg_bim *bim = &source->bim;
     matching g = {.bim = bim, .source = source, .m = m};
-    mark_shared(bim, m); /* first: the rows of one record of a VCF share their ID, and that is no mistake */
+    mark_shared(bim, m);
     SG_TRY(index_ids(&g, a, err));
     SG_TRY(sg_sumstats_read(sumstats, columns, on_row, &g, report, err));
     decide(&g);

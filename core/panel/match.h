@@ -21,7 +21,7 @@
     X(REGION, "region", "outside --region or inside --exclude-region")                                                 \
     X(HAPLOID, "not_diploid", "on X, Y or MT, of which not everybody has two copies")                                  \
     X(ALLELES, "not_acgt", "with an allele that is not letters A, C, G, T (or one allele only)")                       \
-    X(SHARED, "not_biallelic", "at a position shared with another variant (not biallelic)")                            \
+    X(SHARED, "not_biallelic", "at a position of several variants, where the summary statistics name another or none") \
     X(ABSENT, "not_in_sumstats", "not in the summary statistics")                                                      \
     X(DISAGREE, "alleles_disagree", "whose alleles disagree with the summary statistics")                              \
     X(MISSING, "geno", "with too many missing genotypes (--geno)")                                                     \
@@ -59,6 +59,7 @@ typedef struct sg_matches {
     uint8_t *fate;                        /* [n] sg_fate */
     int64_t *order;                       /* [n] row numbers in genome order */
     int64_t n_by_id, n_by_place;          /* variants matched */
+    int64_t n_of_several;                 /* of them: the one named at a place of several variants */
     int64_t n_repeat;                     /* rows of the summary statistics for a variant that had one already */
     int64_t n_place_same, n_place_differ; /* matched by ID, both positions known */
     bool place_refused; /* most positions differ (another genome build): matches by position alone were undone */
@@ -70,7 +71,9 @@ sg_status sg_match_begin(const sg_bim *bim, const uint8_t *listed, const uint8_t
                          sg_err *err) SG_MUST_USE;
 
 /* Reads the summary statistics. By ID first, else by chromosome and position where the alleles agree; of several rows
- * for one variant the one whose alleles agree as written, then on the other strand, then the smaller p. FORMAT also
+ * for one variant the one whose alleles agree as written, then on the other strand, then the smaller p. Of several
+ * variants at one place (a site of several alleles, a SNP beside an indel) the one whose two alleles a row names, as they
+ * are written, is kept; of several such the one with the smallest p; none when the same alleles stand there twice. FORMAT also
  * when an ID that the summary statistics name stands twice in the .bim (both lines are named). */
 sg_status sg_match_read(const char *sumstats, const char *columns, const sg_source *source, sg_matches *m, sg_arena *a,
                         sg_sum_report *report, sg_err *err) SG_MUST_USE;

@@ -292,6 +292,7 @@ static void count_fates(work *w)
         r->n_fate[w->match.fate[v]]++;
     r->n_by_id = w->match.n_by_id;
     r->n_by_place = w->match.n_by_place;
+    r->n_of_several = w->match.n_of_several;
     r->n_repeat = w->match.n_repeat;
     r->n_place_same = w->match.n_place_same;
     r->n_place_differ = w->match.n_place_differ;

@@ -51,7 +51,7 @@ typedef struct sg_prepare_report {
     char absent[96];       /* chromosomes of the pattern without a file */
     int64_t n_bim, n_fate[SG_N_FATE];
     int64_t n_align[SG_N_ALIGN]; /* of the chosen; palindromes before they were settled */
-    int64_t n_by_id, n_by_place, n_repeat, n_place_same, n_place_differ;
+    int64_t n_by_id, n_by_place, n_of_several, n_repeat, n_place_same, n_place_differ;
     bool place_refused;
     int64_t top_wanted, n_imputed;
     sg_sum_report sum;

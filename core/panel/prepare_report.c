@@ -130,6 +130,7 @@ static json_t *variants_json(const sg_prepare_report *r)
     (void)json_object_set_new(j, "alleles_of_kept", align);
     put_int(j, "matched_by_id", r->n_by_id);
     put_int(j, "matched_by_position", r->n_by_place);
+    put_int(j, "named_among_several_at_a_position", r->n_of_several);
     put_int(j, "same_id_same_position", r->n_place_same);
     put_int(j, "same_id_other_position", r->n_place_differ);
     put_int(j, "imputed_genotypes", r->n_imputed);
@@ -242,6 +243,7 @@ static sg_status variants_flow(const sg_prepare_report *r, sg_buf *b, sg_err *er
     for (int f = SG_FATE_OPEN + 1; f < SG_N_FATE; f++)
         SG_TRY(line(b, r->n_fate[f], "- ", sg_fate_words((sg_fate)f), err));
     SG_TRY(sg_buf_printf(b, err, "%10lld  = SNPs in the panel\n", (long long)r->n_fate[SG_FATE_OPEN]));
+    SG_TRY(line(b, r->n_of_several, "  ", "named by the statistics among several variants at one position", err));
     for (int k = 1; k < SG_N_ALIGN; k++)
         SG_TRY(line(b, r->n_align[k], "  alleles ", sg_align_words((sg_align)k), err));
     SG_TRY(line(b, r->calls.n_half, "  ", "half calls (0/.) of the panel read as missing", err));

@@ -27,22 +27,23 @@ static const char bim[] = "1\tdirect\t0\t100\tA\tG\n"
                           "2\tby_place\t0\t150\tC\tT\n"
                           "1\tabsent\t0\t50\tA\tG\n";
 
-static const char sumstats[] = "SNP\tCHR\tBP\tA1\tA2\tFRQ\tBETA\tSE\tP\n"
-                               "direct\t1\t100\tA\tG\t0.3\t0.5\t0.1\t1e-8\n"
-                               "swapped\t1\t200\tG\tT\t0.7\t3\t0.1\t1e-50\n" /* first, smaller p, but disagrees */
-                               "swapped\t1\t200\tG\tA\t0.7\t0.5\t0.1\t1e-7\n"
-                               "strand\t1\t300\tC\tT\t0.7\t0.5\t0.1\t1e-6\n"
-                               "pal\t1\t400\tA\tT\t0.7\t0.5\t0.1\t1e-5\n"
-                               "pal_half\t1\t500\tA\tT\t0.5\t0.5\t0.1\t1e-5\n"
-                               "disagree\t1\t600\tA\tC\t0.3\t0.5\t0.1\t1e-5\n"
-                               "shared1\t1\t700\tA\tG\t0.3\t0.5\t0.1\t1e-5\n"
-                               "rare\t1\t800\tA\tG\t0.01\t0.5\t0.1\t1e-5\n"
-                               "gaps\t1\t900\tA\tG\t0.3\t0.5\t0.1\t1e-5\n"
-                               "mono\t10\t100\tA\tG\t0.3\t0.5\t0.1\t1e-5\n"
-                               "other_name\tchr2\t150\tC\tT\t0.3\t0.25\t0.1\t0\n"
-                               "direct\t1\t100\tA\tC\t0.3\t9\t0.1\t1e-99\n"   /* alleles disagree: not this one */
-                               "direct\t1\t100\tG\tA\t0.7\t-0.6\t0.1\t1e-9\n" /* the smaller p: this one */
-                               "swapped\t1\t200\tG\tA\t0.7\t7\t0.1\t0.5\n";   /* the larger p: not this one */
+static const char sumstats[] =
+    "SNP\tCHR\tBP\tA1\tA2\tFRQ\tBETA\tSE\tP\n"
+    "direct\t1\t100\tA\tG\t0.3\t0.5\t0.1\t1e-8\n"
+    "swapped\t1\t200\tG\tT\t0.7\t3\t0.1\t1e-50\n" /* first, smaller p, but disagrees */
+    "swapped\t1\t200\tG\tA\t0.7\t0.5\t0.1\t1e-7\n"
+    "strand\t1\t300\tC\tT\t0.7\t0.5\t0.1\t1e-6\n"
+    "pal\t1\t400\tA\tT\t0.7\t0.5\t0.1\t1e-5\n"
+    "pal_half\t1\t500\tA\tT\t0.5\t0.5\t0.1\t1e-5\n"
+    "disagree\t1\t600\tA\tC\t0.3\t0.5\t0.1\t1e-5\n"
+    "shared1\t1\t700\tT\tC\t0.3\t0.5\t0.1\t1e-5\n" /* A/G on the other strand: of two variants, neither */
+    "rare\t1\t800\tA\tG\t0.01\t0.5\t0.1\t1e-5\n"
+    "gaps\t1\t900\tA\tG\t0.3\t0.5\t0.1\t1e-5\n"
+    "mono\t10\t100\tA\tG\t0.3\t0.5\t0.1\t1e-5\n"
+    "other_name\tchr2\t150\tC\tT\t0.3\t0.25\t0.1\t0\n"
+    "direct\t1\t100\tA\tC\t0.3\t9\t0.1\t1e-99\n"   /* alleles disagree: not this one */
+    "direct\t1\t100\tG\tA\t0.7\t-0.6\t0.1\t1e-9\n" /* the smaller p: this one */
+    "swapped\t1\t200\tG\tA\t0.7\t7\t0.1\t0.5\n";   /* the larger p: not this one */
 
 typedef struct world {
     char dir[UNIT_PATH], prefix[UNIT_PATH], sums[UNIT_PATH], pheno[UNIT_PATH], out[UNIT_PATH], extra[UNIT_PATH];
@@ -349,8 +350,8 @@ static const wrong wrongs[] = {
      "the phenotype has one class: 40 controls and 0 cases are left of 40 people"},
     {"no SNP in common", no_match, SG_DEGENERATE,
      "no SNP is left of 14 in the .bim and 1 rows of summary statistics; 1 without a chromosome or position; 1 with an "
-     "allele that is not letters A, C, G, T (or one allele only); 2 at a position shared with another variant (not "
-     "biallelic); 10 not in the summary statistics"},
+     "allele that is not letters A, C, G, T (or one allele only); 2 at a position of several variants, where "
+     "the summary statistics name another or none; 10 not in the summary statistics"},
     {"one ID for two variants", twin_id, SG_FORMAT,
      "x.bim line 3 have the same variant ID \"direct\", which the summary statistics name"},
     {"one person twice", twin_person, SG_FORMAT,
@@ -588,8 +589,76 @@ START_TEST(variants_on_x_y_and_mt_are_left_out_and_counted)
 }
 END_TEST
 
-UNIT_MAIN("prepare", variants_on_x_y_and_mt_are_left_out_and_counted,
-          every_variant_meets_its_fate_and_every_effect_speaks_of_a1,
+/* Places with several variants in a VCF, and what the summary statistics say of them. */
+static const struct {
+    const char *row, *stats, *kept; /* CHROM to ALT; lines; a1 of the variant kept, NULL none */
+} place[] = {
+    {"1\t100\trs1\tA\tC,G", "rs1 1 100 G A 0.5 1e-8\n", "G"},
+    {"1\t200\trs2\tA\tC,G", "rs2 1 200 C A 0.5 1e-5\nrs2 1 200 A G 0.5 1e-8\n", "G"}, /* both: the smaller p */
+    {"1\t300\trs3\tA\tAT,C", "rs3 1 300 C A 0.5 1e-6\n", "C"},                        /* a SNP beside an indel */
+    {"1\t400\trs4\tA\tC,T", "rs4 1 400 G T 0.5 1e-6\n", NULL},                        /* the other strand */
+    {"1\t500\trs5\tA\tC", "rs5 1 500 C A 0.5 1e-6\n", NULL},                          /* the same twice */
+    {"1\t500\trs5\tA\tC", "", NULL},
+    {"1\t600\t.\tA\tC,G", "other 1 600 G A 0.5 1e-6\n", "G"}, /* by position */
+    {"1\t700\trs7\tA\tC,G", "", NULL},
+    {"1\t800\trs8\tA\tC", "rs8 1 800 C A 0.5 1e-6\n", "C"},
+};
+enum { PLACES = sizeof place / sizeof *place };
+
+START_TEST(of_several_variants_at_a_place_the_one_with_the_alleles_of_the_statistics_is_kept)
+{
+    static const char head[] = "##fileformat=VCFv4.2\n##FORMAT=<ID=GT,Number=1,Type=String,Description=\"g\">\n"
+                               "##contig=<ID=1>\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT";
+    world *w = make_world();
+    char path[UNIT_PATH], pheno[PEOPLE * 32] = "", stats[2048] = "SNP CHR BP A1 A2 BETA P\n";
+    sg_buf vcf;
+    sg_buf_init(&vcf, 1 << 20);
+    ck_ok(sg_buf_printf(&vcf, &w->err, "%s", head), w->err);
+    for (int s = 0; s < PEOPLE; s++) {
+        ck_ok(sg_buf_printf(&vcf, &w->err, "\tP%d", s), w->err);
+        (void)snprintf(pheno + strlen(pheno), 32, "P%d P%d %d\n", s, s, 1 + s % 2);
+    }
+    for (int v = 0; v < PLACES; v++) {
+        const bool several = strchr(place[v].row, ',') != NULL;
+        ck_ok(sg_buf_printf(&vcf, &w->err, "\n%s\t.\t.\t.\tGT", place[v].row), w->err);
+        for (int s = 0; s < PEOPLE; s++) /* person 0 alone carries the first of two ALT */
+            ck_ok(sg_buf_printf(&vcf, &w->err, "\t0/%d", s == 0 ? 1 : s % 3 ? 0 : several ? 2 : 1), w->err);
+        (void)snprintf(stats + strlen(stats), 128, "%s", place[v].stats);
+    }
+    ck_ok(sg_buf_printf(&vcf, &w->err, "\n"), w->err);
+    put_file(path, w->dir, "x.vcf", (const char *)vcf.data);
+    put_file(w->pheno, w->dir, "x.pheno", pheno);
+    put_file(w->sums, w->dir, "x.sums", stats);
+    sg_buf_clear(&vcf);
+    w->o.bfile = NULL;
+    w->o.vcf = path;
+    w->o.mind = 1;
+    w->o.pheno_options.column = NULL;
+    sg_dataset ds;
+    ck_ok(run(w), w->err);
+    ck_ok(sg_dataset_load(w->out, &w->a, &ds, &w->err), w->err);
+    int64_t n = 0;
+    for (int v = 0; v < PLACES; v++) {
+        const int64_t pos = atoll(place[v].row + 2);
+        if (!place[v].kept)
+            continue;
+        ck_assert_int_lt(n, ds.panel.n_snp);
+        ck_assert_int_eq(ds.panel.snp[n].pos, pos);
+        ck_assert_str_eq(ds.panel.snp[n].a1, place[v].kept);
+        ck_assert_double_eq(ds.panel.snp[n].beta, pos == 200 ? -0.5 : 0.5);
+        ck_assert_double_eq_tol(ds.panel.snp[n].freq, pos == 800 ? 14.0 / 80 : 13.0 / 78, 1e-12);
+        n++;
+    }
+    ck_assert_int_eq(ds.panel.n_snp, n);
+    ck_assert_int_eq(w->rep.n_of_several, n - 1);
+    ck_assert_int_eq(w->rep.n_fate[SG_FATE_SHARED], w->rep.n_bim - n);
+    ck_assert_int_eq(w->rep.calls.n_other, n - 1); /* person 0, whose allele is the other one */
+    end_world(w);
+}
+END_TEST
+
+UNIT_MAIN("prepare", of_several_variants_at_a_place_the_one_with_the_alleles_of_the_statistics_is_kept,
+          variants_on_x_y_and_mt_are_left_out_and_counted, every_variant_meets_its_fate_and_every_effect_speaks_of_a1,
           the_dataset_holds_the_genotypes_of_the_people_kept, the_smallest_p_are_chosen_and_too_many_are_explained,
           of_two_p_below_the_smallest_double_the_smaller_is_chosen, the_same_seed_gives_the_same_bytes,
           lists_and_sex_decide_who_is_in, people_with_many_missing_genotypes_leave_before_variants_do,
