@@ -13,7 +13,7 @@ static const char usage[] = "--bfile B (or --vcf V) --sumstats S --out D [option
 int sg_cmd_prepare(int argc, char **argv)
 {
     sg_prepare_options o = sg_prepare_default();
-    const char *impute = "binomial", *relatives = "group", *duplicates = "drop";
+    const char *impute = "binomial", *relatives = "group", *duplicates = "drop", *rank = "p";
     const sg_opt opts[] = {
         {"bfile", SG_OPT_TEXT, &o.bfile, 0, 0, "B", "PLINK fileset B.bed, B.bim, B.fam; {} in B: one per chromosome",
          false},
@@ -31,6 +31,8 @@ int sg_cmd_prepare(int argc, char **argv)
         {"sumstats", SG_OPT_TEXT, &o.sumstats, 0, 0, "S", "summary statistics, plain or gzip", true},
         {"col", SG_OPT_TEXT, &o.columns, 0, 0, "ROLE=NAME,...", "columns of the summary statistics", false},
         {"top", SG_OPT_INT, &o.top, 1, 65536, "K", "SNPs with the smallest p", false},
+        {"rank", SG_OPT_TEXT, &rank, 0, 0, "HOW",
+         "what makes the top: p, or effect (variance explained: for published scores, which have no p)", false},
         {"clump-p1", SG_OPT_REAL, &o.clump.p1, 0, 1, "P", "clumping: largest p of an index SNP (as plink --clump)",
          false},
         {"clump-p2", SG_OPT_REAL, &o.clump.p2, 0, 1, "P", "clumping: SNPs above this are taken up by none", false},
@@ -74,6 +76,9 @@ int sg_cmd_prepare(int argc, char **argv)
     sg_status st = sg_impute_parse(impute, &o.impute, &err);
     o.relatives.ignore = !strcmp(relatives, "ignore");
     o.relatives.duplicates = !strcmp(duplicates, "refuse") ? SG_DUPLICATES_REFUSE : SG_DUPLICATES_DROP;
+    o.rank = !strcmp(rank, "effect") ? SG_RANK_EFFECT : SG_RANK_P;
+    if (!st && o.rank == SG_RANK_P && strcmp(rank, "p") != 0)
+        st = sg_fail(&err, SG_LIMIT, "--rank is \"%.40s\", want p or effect", rank);
     if (!st && !o.relatives.ignore && strcmp(relatives, "group") != 0)
         st = sg_fail(&err, SG_LIMIT, "--relatives is \"%.40s\", want group or ignore", relatives);
     if (!st && o.relatives.duplicates == SG_DUPLICATES_DROP && strcmp(duplicates, "drop") != 0)

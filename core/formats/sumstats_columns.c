@@ -131,7 +131,8 @@ static sg_status check_needed(const char *name, char *const *header, int n, cons
     if (c->at[SG_SUM_BETA] < 0 && c->at[SG_SUM_OR] < 0)
         return need(name, header, n, "the effect (beta or or)", err);
     if (!c->weights && c->at[SG_SUM_P] < 0 && c->at[SG_SUM_LOG10P] < 0 && c->at[SG_SUM_SE] < 0)
-        return need(name, header, n, "the p-value (p or log10p; or se, to compute it)", err);
+        return need(name, header, n, "the p-value (p or log10p; or se, to compute it; a score without: --rank effect)",
+                    err);
     return SG_OK;
 }
 

@@ -304,14 +304,14 @@ static void decide(matching *g)
     }
 }
 
-sg_status sg_match_read(const char *sumstats, const char *columns, const sg_source *source, sg_matches *m, sg_arena *a,
-                        sg_sum_report *report, sg_err *err)
+sg_status sg_match_read(const char *sumstats, const char *columns, bool weights, const sg_source *source, sg_matches *m,
+                        sg_arena *a, sg_sum_report *report, sg_err *err)
 {
     const sg_bim *bim = &source->bim;
     matching g = {.bim = bim, .source = source, .m = m};
     mark_shared(bim, m);
     SG_TRY(index_ids(&g, a, err));
-    SG_TRY(sg_sumstats_read(sumstats, columns, on_row, &g, report, err));
+    SG_TRY((weights ? sg_weights_read : sg_sumstats_read)(sumstats, columns, on_row, &g, report, err));
     decide(&g);
     return SG_OK;
 }

@@ -70,12 +70,12 @@ typedef struct sg_matches {
 sg_status sg_match_begin(const sg_bim *bim, const uint8_t *listed, const uint8_t *outside, sg_arena *a, sg_matches *m,
                          sg_err *err) SG_MUST_USE;
 
-/* Reads the summary statistics. By ID first, else by chromosome and position where the alleles agree; of several rows
+/* Reads the summary statistics; weights: effects alone, p is not read. By ID first, else by chromosome and position where the alleles agree; of several rows
  * for one variant the one whose alleles agree as written, then on the other strand, then the smaller p. Of several
  * variants at one place (a site of several alleles, a SNP beside an indel) the one whose two alleles a row names, as they
  * are written, is kept; of several such the one with the smallest p; none when the same alleles stand there twice. FORMAT also
  * when an ID that the summary statistics name stands twice in the .bim (both lines are named). */
-sg_status sg_match_read(const char *sumstats, const char *columns, const sg_source *source, sg_matches *m, sg_arena *a,
-                        sg_sum_report *report, sg_err *err) SG_MUST_USE;
+sg_status sg_match_read(const char *sumstats, const char *columns, bool weights, const sg_source *source, sg_matches *m,
+                        sg_arena *a, sg_sum_report *report, sg_err *err) SG_MUST_USE;
 
 #endif

@@ -102,6 +102,8 @@ static sg_status check_options(work *w, sg_err *err)
     SG_TRY(share("geno", o->geno, err));
     SG_TRY(share("mind", o->mind, err));
     SG_TRY(share("hwe", o->hwe, err));
+    if (o->rank == SG_RANK_EFFECT && o->clump.on)
+        return sg_fail(err, SG_LIMIT, "--rank effect reads no p to clump by; --min-distance keeps SNPs apart");
     if (!o->bfile == !o->vcf)
         return sg_fail(err, SG_LIMIT, "want one of --bfile and --vcf");
     if (o->vcf && !o->pheno)
@@ -353,7 +355,8 @@ static sg_status match_variants(work *w, sg_err *err)
     w->freq = SG_NEW(w->a, double, w->bim.n);
     if (!w->open || !w->freq)
         return sg_arena_full(w->a, "variants", err);
-    SG_TRY(sg_match_read(w->o->sumstats, w->o->columns, &w->source, &w->match, w->a, &w->rep->sum, err));
+    SG_TRY(sg_match_read(w->o->sumstats, w->o->columns, w->o->rank == SG_RANK_EFFECT, &w->source, &w->match, w->a,
+                         &w->rep->sum, err));
     count_fates(w);
     collect_open(w);
     if (w->match.place_refused)
@@ -429,12 +432,15 @@ static sg_status drop_variants(work *w, sg_err *err)
 
 typedef struct rank {
     const sg_match *m;
-    int64_t at; /* index in open: genome order */
+    double explained; /* 0 when p decides */
+    int64_t at;       /* index in open: genome order */
 } rank;
 
 static int by_p(const void *a, const void *b)
 {
     const rank *x = a, *y = b;
+    if (x->explained != y->explained)
+        return x->explained > y->explained ? -1 : 1;
     if (sg_match_before(x->m, y->m) || sg_match_before(y->m, x->m))
         return sg_match_before(x->m, y->m) ? -1 : 1;
     return (x->at > y->at) - (x->at < y->at);
@@ -469,7 +475,13 @@ static sg_status clump(work *w, const rank *r, sg_err *err)
     return SG_OK;
 }
 
-/* The smallest p, of linked or close ones the first when that is asked for. */
+static double explained(const work *w, int64_t v)
+{
+    const double f = w->freq[v], beta = w->match.of[v].beta;
+    return w->o->rank == SG_RANK_EFFECT ? 2 * f * (1 - f) * beta * beta : 0;
+}
+
+/* The smallest p (or the largest effects), of linked or close ones the first when that is asked for. */
 static sg_status choose_top(work *w, sg_err *err)
 {
     w->rep->top_wanted = w->o->top;
@@ -479,7 +491,7 @@ static sg_status choose_top(work *w, sg_err *err)
     if (!r)
         return sg_arena_full(w->a, "ranks", err);
     for (int64_t i = 0; i < w->n_open; i++)
-        r[i] = (rank){&w->match.of[w->open[i]], i};
+        r[i] = (rank){&w->match.of[w->open[i]], explained(w, w->open[i]), i};
     qsort(r, (size_t)w->n_open, sizeof *r, by_p);
     if (clumped)
         SG_TRY(clump(w, r, err));
@@ -509,9 +521,11 @@ static sg_status make_panel(work *w, sg_dataset *ds, sg_err *err)
         const sg_match *m = &w->match.of[v];
         const sg_align how = sg_align_settle((sg_align)m->align, w->freq[v], m->freq);
         w->rep->n_align[m->align]++;
-        snp[i] = (sg_snp){b->chrom, b->id, b->cm,      b->pos,
-                          b->a1,    b->a2, w->freq[v], sg_align_turned(how) ? -m->beta : m->beta,
-                          m->se,    m->p};
+        snp[i] = (sg_snp){b->chrom,   b->id,
+                          b->cm,      b->pos,
+                          b->a1,      b->a2,
+                          w->freq[v], sg_align_turned(how) ? -m->beta : m->beta,
+                          m->se,      w->o->rank == SG_RANK_EFFECT ? NAN : m->p};
     }
     ds->panel = (sg_panel){.n_snp = w->n_open, .snp = snp};
     return SG_OK;

@@ -18,6 +18,10 @@
 #include "panel/relatives.h"
 #include "panel/split.h"
 
+/* By what the --top are chosen. EFFECT: 2 f (1 - f) beta^2, the variance explained, f of our people; for published scores,
+ * which have no p. */
+typedef enum sg_rank { SG_RANK_P, SG_RANK_EFFECT } sg_rank;
+
 typedef struct sg_prepare_options {
     const char *bfile, *vcf, *pheno, *sumstats,
         *out;            /* bfile or vcf: as sg_source_open; pheno NULL: column 6 of the .fam */
@@ -28,6 +32,7 @@ typedef struct sg_prepare_options {
     const char *keep, *remove, *extract, *exclude; /* file names or NULL */
     const char *sex_only;                          /* "male", "female" or NULL */
     int64_t top;
+    sg_rank rank;
     sg_clump_options clump;
     const char *regions, *no_regions; /* "6:25000000-34000000,hla"; NULL */
     double maf, geno, mind, hwe;

@@ -53,6 +53,7 @@ static json_t *options_json(const sg_prepare_options *o)
     put_text(j, "sex_only", o->sex_only);
     put_text(j, "impute", sg_impute_name(o->impute));
     put_int(j, "top", o->top);
+    put_text(j, "rank", o->rank == SG_RANK_EFFECT ? "effect" : "p");
     json_t *clump = json_null();
     if (o->clump.on) {
         clump = json_object();

@@ -1,13 +1,20 @@
-/* plink_view.c - what plink.sh compares with PLINK: reads a fileset with our reader and prints what PLINK prints.
+/* plink_view.c - what plink.sh and qc.sh compare with PLINK: reads a fileset with our reader and prints what PLINK prints.
  *
  *   plink_view freq PREFIX      variant ID, copies of A1, called alleles, missing genotypes: one line per variant
  *   plink_view king PREFIX MIN  FID IID FID IID kinship of every pair from MIN on, as plink2 --make-king-table
+ *   plink_view hwe PREFIX       variant ID, exact Hardy-Weinberg p, as --hardy
+ *   plink_view ld PREFIX N      ID, ID, r2 of haplotypes (as --r2 dprime and --clump) and squared correlation of copies (as --r2;
+ *                               nan where somebody's genotype is missing) of every variant with the N - 1 behind it
  *   plink_view copy PREFIX OUT  the fileset, read and written again
  */
 #include "formats/plink.h"
 #include "geno/kinship.h"
+#include "panel/ld.h"
+#include "panel/qc.h"
+#include "stat/snps.h"
 
 #include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,6 +69,58 @@ static void print_freq(const fileset *f)
     }
 }
 
+static void print_hwe(const fileset *f)
+{
+    for (int64_t v = 0; v < f->bim.n; v++) {
+        int64_t c[4];
+        sg_geno_count(&f->geno, v, c);
+        (void)printf("%s\t%.9g\n", f->bim.row[v].id, sg_qc_hwe(c[0], c[1], c[2]));
+    }
+}
+
+/* Row v padded to whole words. */
+static void words_of(const fileset *f, int64_t v, uint64_t *row)
+{
+    memset(row, 0, (size_t)SG_ROW_WORDS(f->fam.n) * sizeof *row);
+    memcpy(row, f->geno.row + v * f->geno.row_bytes, (size_t)f->geno.row_bytes);
+}
+
+static sg_status print_ld(const fileset *f, int64_t window, sg_arena *a, sg_err *err)
+{
+    const int64_t L = f->bim.n, n_word = SG_ROW_WORDS(f->fam.n);
+    sg_people p;
+    sg_snps snps;
+    int64_t n_missing = 0;
+    SG_TRY(sg_people_new(f->fam.n, L, a, &p, err));
+    sg_people_from_geno(&f->geno, &p);
+    uint64_t *x = SG_NEW(a, uint64_t, n_word), *y = SG_NEW(a, uint64_t, n_word), *mask = SG_NEW(a, uint64_t, n_word);
+    float *r = SG_NEW(a, float, L *L);
+    if (!x || !y || !mask || !r)
+        return sg_arena_full(a, "pairs of variants", err);
+    for (int64_t v = 0; v < L; v++) {
+        int64_t c[4];
+        sg_geno_count(&f->geno, v, c);
+        n_missing += c[3];
+    }
+    if (!n_missing) {
+        SG_TRY(sg_snps_new(&p, NULL, f->fam.n, a, &snps, err));
+        SG_TRY(sg_snps_correlation(&snps, NULL, r, err));
+    }
+    for (int64_t i = 0; i < f->fam.n; i++)
+        mask[i / 32] |= (uint64_t)1 << (2 * (i % 32));
+    for (int64_t v = 0; v < L; v++)
+        for (int64_t u = v + 1; u < L && u < v + window && !strcmp(f->bim.row[u].chrom, f->bim.row[v].chrom); u++) {
+            int64_t n[3][3];
+            words_of(f, v, x);
+            words_of(f, u, y);
+            sg_ld_count(x, y, mask, n_word, n);
+            const double c = n_missing ? NAN : r[v * L + u];
+            (void)printf("%s\t%s\t%.9g\t%.9g\n", f->bim.row[v].id, f->bim.row[u].id, sg_ld_r2((const int64_t(*)[3])n),
+                         c * c);
+        }
+    return SG_OK;
+}
+
 static sg_status copy(const fileset *f, const char *prefix, sg_err *err)
 {
     char path[PATH_MAX];
@@ -82,6 +141,10 @@ int main(int argc, char **argv)
         st = load(argv[2], &a, &f, &err);
     if (!st && !strcmp(argv[1], "freq"))
         print_freq(&f);
+    else if (!st && !strcmp(argv[1], "hwe"))
+        print_hwe(&f);
+    else if (!st && argc == 4 && !strcmp(argv[1], "ld"))
+        st = print_ld(&f, strtol(argv[3], NULL, 10), &a, &err);
     else if (!st && argc == 4 && !strcmp(argv[1], "king"))
         st = print_king(&f, strtod(argv[3], NULL), &a, &err);
     else if (!st && argc == 4)

@@ -106,7 +106,7 @@
      "no p",
      "SNP A1 A2 BETA\nrs1 A G 0.1\n",
      SG_FORMAT,
-     "x.sumstats: no column for the p-value (p or log10p; or se, to compute it) found; name it with --col. The header "
+     "x.sumstats: no column for the p-value (p or log10p; or se, to compute it; a score without: --rank effect) found; name it with --col. The header "
      "has: SNP A1 A2 BETA",
      0},
     {SUMSTATS,

@@ -205,7 +205,8 @@ static const struct {
     {"SNP A1 P\n", NULL, SG_FORMAT,
      "x: no column for the effect (beta or or) found; name it with --col. The header has: SNP A1 P"},
     {"SNP A1 BETA\n", NULL, SG_FORMAT,
-     "x: no column for the p-value (p or log10p; or se, to compute it) found; name it with --col. The header has: SNP "
+     "x: no column for the p-value (p or log10p; or se, to compute it; a score without: --rank effect) found; name it "
+     "with --col. The header has: SNP "
      "A1 BETA"},
     {"F1 SECRET 0 0 1 -9\n", NULL, SG_FORMAT,
      "x: no column for the variant (id, or chrom and pos) found; name it with --col. The header has: no name that is "
