@@ -80,6 +80,9 @@ const char *sg_precision_name(sg_precision p);
  * needs (says what). */
 sg_status sg_backend_choose(const char *family, const char *precision, sg_err *err) SG_MUST_USE;
 
+/* The best of a precision this machine can run; tiles: it has AMX for bfloat16. NULL: none. */
+const sg_backend *sg_backend_best(sg_precision p, bool tiles);
+
 /* Operations a second that one core of this machine can do on registers alone, measured; 0 where it lacks the
  * instructions. */
 double sg_peak_ops(sg_precision p);

@@ -183,7 +183,12 @@ START_TEST(a_backend_is_chosen_by_name_or_refused_with_the_reason)
     expect_refused("openblas", "bfloat16", "backend openblas has no bfloat16; want panels or onednn");
     if (sg_backend_panels_bf16.usable()) {
         ck_assert_int_eq(sg_backend_choose("auto", "bfloat16", &err), SG_OK);
-        ck_assert_str_eq(sg_backend_chosen()->name, "panels-bf16");
+        ck_assert_int_eq(sg_backend_chosen()->precision, SG_BFLOAT16);
+        ck_assert_str_eq(sg_backend_best(SG_BFLOAT16, false)->name, "panels-bf16");
+        const char *tiled = sg_backend_best(SG_BFLOAT16, true)->name; /* where oneDNN is built in */
+        ck_assert(!strcmp(tiled, "onednn-bf16") || !strcmp(tiled, "panels-bf16"));
+        ck_assert_int_eq(sg_backend_choose("onednn", "bfloat16", &err) == SG_OK, !strcmp(tiled, "onednn-bf16"));
+        ck_assert_ptr_eq(sg_backend_best(SG_FLOAT32, true), sg_backend_best(SG_FLOAT32, false));
     } else {
         expect_refused("panels", "bfloat16",
                        "panels in bfloat16 needs AVX512_BF16, which this processor does not have");
