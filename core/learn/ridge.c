@@ -7,24 +7,18 @@
  * factored again when w has moved.
  */
 #include "learn/linear.h"
+#include "learn/cholesky.h"
 
 #include <assert.h>
 #include <cblas.h>
 #include <math.h>
-#include <pthread.h>
 #include <string.h>
 
-enum { BLOCK = 64, STEPS_MAX = 300, MEMORY = 10 };
+enum { STEPS_MAX = 300, MEMORY = 10 };
 #define TOLERANCE 5e-6 /* of the gradient, per person and standardised SNP */
 
 static const double grid[] = {10, 3, 1, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001};
 enum { N_GRID = sizeof grid / sizeof *grid };
-
-static pthread_once_t pinned = PTHREAD_ONCE_INIT;
-static void pin_blas(void)
-{
-    openblas_set_num_threads(1);
-}
 
 typedef struct problem {
     int64_t n, L;
@@ -46,37 +40,6 @@ typedef struct solution {
     double loss_out; /* mean log loss of the fold left out */
 } solution;
 
-/* Lower Cholesky factor of the lower half of a [n, n] in place. False when it is not positive definite. */
-static bool cholesky(float *a, int64_t n)
-{
-    for (int64_t k = 0; k < n; k += BLOCK) {
-        const int64_t nb = n - k < BLOCK ? n - k : BLOCK, rest = n - k - nb;
-        float *diagonal = a + k * n + k, *below = diagonal + nb * n;
-        for (int64_t j = 0; j < nb; j++) {
-            double s = (double)diagonal[j * n + j];
-            for (int64_t c = 0; c < j; c++)
-                s -= (double)diagonal[j * n + c] * (double)diagonal[j * n + c];
-            if (!(s > 0))
-                return false;
-            const double root = sqrt(s);
-            diagonal[j * n + j] = (float)root;
-            for (int64_t i = j + 1; i < nb; i++) {
-                double t = (double)diagonal[i * n + j];
-                for (int64_t c = 0; c < j; c++)
-                    t -= (double)diagonal[i * n + c] * (double)diagonal[j * n + c];
-                diagonal[i * n + j] = (float)(t / root);
-            }
-        }
-        if (rest > 0) {
-            cblas_strsm(CblasRowMajor, CblasRight, CblasLower, CblasTrans, CblasNonUnit, (int)rest, (int)nb, 1.0F,
-                        diagonal, (int)n, below, (int)n);
-            cblas_ssyrk(CblasRowMajor, CblasLower, CblasNoTrans, (int)rest, (int)nb, -1.0F, below, (int)n, 1.0F,
-                        below + nb, (int)n);
-        }
-    }
-    return true;
-}
-
 /* factor of weight (X'X without the fold) + lambda */
 static bool factorise(problem *p, int fold, double weight, double lambda)
 {
@@ -87,7 +50,7 @@ static bool factorise(problem *p, int fold, double weight, double lambda)
             p->factor[i * L + j] = (float)weight * (all[i * L + j] - (out ? out[i * L + j] : 0));
         p->factor[i * L + i] += (float)lambda + 1e-4F * (float)(weight * (double)p->n); /* singular no more */
     }
-    return cholesky(p->factor, L);
+    return sg_cholesky(p->factor, L);
 }
 
 static double log_loss(double eta, double y)
@@ -347,7 +310,7 @@ sg_status sg_ridge_fit(const sg_people *p, const uint8_t *is_case, uint64_t seed
     if (n1 < SG_RIDGE_FOLDS || p->n_sample - n1 < SG_RIDGE_FOLDS)
         return sg_fail(err, SG_DEGENERATE, "%lld cases and %lld controls, want %d of each or more", (long long)n1,
                        (long long)(p->n_sample - n1), SG_RIDGE_FOLDS);
-    (void)pthread_once(&pinned, pin_blas);
+    sg_blas_single();
     *out = (sg_ridge){.weight = SG_NEW(a, double, L), .penalty = penalty, .cv_loss = NAN};
     const size_t mark = sg_arena_mark(a);
     problem q = {0};

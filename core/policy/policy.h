@@ -68,10 +68,10 @@ const char *sg_tier_name(sg_tier t);
       "what that may exceed the prior by where the prior is above ppv_max")                                            \
     X("inference", "snp_gain_max", snp_gain_max, double, 0.005, 0.005, 0.005, 0, 1,                                    \
       "accuracy of guessing a hidden genotype, members less others")                                                   \
-    X("inference", "label_gain_max", label_gain_max, double, 0.01, 0.01, 0.01, 0, 1, "the same for the label")         \
+    X("inference", "label_gain_max", label_gain_max, double, 0.02, 0.02, 0.02, 0, 1, "the same for the label")         \
     X("inference", "risk_max", risk_max, double, 0.05, 0.05, 0.05, 0, 1,                                               \
       "linkability and singling out, residual risk")                                                                   \
-    X("inference", "attacks", attacks, int64_t, 2000, 2000, 2000, 10, 1000000, "attacks of each kind")                 \
+    X("inference", "attacks", attacks, int64_t, 8000, 8000, 8000, 10, 1000000, "attacks of each kind")                 \
     X("model", "qualified", model_qualified, bool, 1, 1, 1, 0, 1,                                                      \
       "a model is served only with a valid qualification (snpgen qualify)")                                            \
     X("model", "valid_days", model_valid_days, int64_t, 365, 365, 365, 1, 3650, "how long a qualification holds")      \

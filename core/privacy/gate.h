@@ -137,7 +137,8 @@ extern const sg_check sg_check_list[];
 extern const int sg_n_check;
 
 sg_check_fn sg_check_hygiene, sg_check_identical, sg_check_near_copy, sg_check_ratio, sg_check_closest, sg_check_kin,
-    sg_check_blocks, sg_check_internal, sg_check_nearest, sg_check_frequency, sg_check_published;
+    sg_check_blocks, sg_check_internal, sg_check_nearest, sg_check_frequency, sg_check_dense, sg_check_inference,
+    sg_check_linking, sg_check_published;
 
 /* Runs `checks` over the evidence, each with policy->deadline_s: a check that fails, runs out of time, or says nothing
  * becomes a WITHHOLD "check_failed". Stops at the first FAIL. CANCELLED (run's own stop flag) and NOMEM are passed on. */

@@ -13,7 +13,8 @@ const sg_check sg_check_list[] = {
     {"closest_record", sg_check_closest, true}, {"kinship", sg_check_kin, true},
     {"block_replay", sg_check_blocks, true},    {"internal", sg_check_internal, false},
     {"nearest", sg_check_nearest, true},        {"frequency", sg_check_frequency, true},
-    {"published", sg_check_published, false},
+    {"dense", sg_check_dense, false},           {"inference", sg_check_inference, false},
+    {"linking", sg_check_linking, false},       {"published", sg_check_published, false},
 };
 const int sg_n_check = sizeof sg_check_list / sizeof *sg_check_list;
 

@@ -37,7 +37,7 @@ const char *sg_reason_words(const char *code)
     return NULL;
 }
 
-static const char gate_version[] = "2";
+static const char gate_version[] = "3";
 
 /* JSON has no NaN. */
 static sg_status number(sg_buf *b, const char *before, const char *key, double x, sg_err *err)
