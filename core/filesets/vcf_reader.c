@@ -5,6 +5,7 @@
  * what it found is said in our words. */
 #include "base/file.h"
 #include "filesets/inside.h"
+#include "filesets/vcf_input.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,6 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { NAME_BYTES_MAX = 4096 };
 #define TABLE_BYTES_MAX ((size_t)64 << 30)
 
 struct sg_vcf_reader {
@@ -23,18 +25,25 @@ struct sg_vcf_reader {
     htsFile *f;
     bcf_hdr_t *head;
     bcf1_t *rec;
+    kstring_t line;
     int64_t next; /* number of the record that is read next; rec is the one before */
     bool jumps;   /* virtual offsets work */
 };
+
+static void close_all(sg_vcf_reader *r)
+{
+    bcf_destroy(r->rec);
+    bcf_hdr_destroy(r->head);
+    ks_free(&r->line);
+    if (r->f)
+        (void)hts_close(r->f);
+}
 
 void sg_vcf_reader_close(sg_vcf_reader *r)
 {
     if (!r)
         return;
-    bcf_destroy(r->rec);
-    bcf_hdr_destroy(r->head);
-    if (r->f)
-        (void)hts_close(r->f);
+    close_all(r);
     free(r);
 }
 
@@ -73,9 +82,7 @@ static sg_status open_file(sg_vcf_reader *r, sg_err *err)
 static sg_status open_checked(sg_vcf_reader *r, sg_err *err)
 {
     SG_TRY(open_file(r, err));
-    r->head = bcf_hdr_read(r->f);
-    if (!r->head)
-        return sg_fail(err, SG_FORMAT, "%s: the header of a VCF cannot be read", r->path);
+    SG_TRY(sg_vcf_header(r->f, r->path, &r->head, err));
     if (bcf_hdr_nsamples(r->head) < 1)
         return sg_fail(err, SG_FORMAT, "%s has no samples (sites only), want genotypes", r->path);
     const int gt = bcf_hdr_id2int(r->head, BCF_DT_ID, "GT");
@@ -106,7 +113,11 @@ sg_status sg_vcf_reader_people(const sg_vcf_reader *r, sg_arena *a, sg_fam *out,
     const int n = bcf_hdr_nsamples(r->head);
     *out = (sg_fam){n, SG_NEW(a, sg_fam_row, n)};
     for (int i = 0; out->row && i < n; i++) {
-        const char *name = sg_arena_strndup(a, r->head->samples[i], strlen(r->head->samples[i]));
+        const size_t n_name = strlen(r->head->samples[i]);
+        if (n_name > NAME_BYTES_MAX) /* split.tsv, which will have it, has lines of at most SG_LINE_MAX */
+            return sg_fail(err, SG_LIMIT, "%s: the name of sample %d has %zu letters, want at most %d", r->path, i + 1,
+                           n_name, NAME_BYTES_MAX);
+        const char *name = sg_arena_strndup(a, r->head->samples[i], n_name);
         if (!name)
             return sg_arena_full(a, "the people of a VCF", err);
         out->row[i] = (sg_fam_row){.fid = name, .iid = name, .father = "0", .mother = "0", .pheno = "-9"};
@@ -118,11 +129,15 @@ sg_status sg_vcf_reader_people(const sg_vcf_reader *r, sg_arena *a, sg_fam *out,
 static sg_status read_record(sg_vcf_reader *r, int unpack, bool *end, sg_err *err)
 {
     r->rec->max_unpack = unpack;
-    const int got = bcf_read(r->f, r->head, r->rec);
-    *end = got == -1;
+    const int got = sg_vcf_record(r->f, r->head, &r->line, r->rec);
+    *end = got == SG_VCF_END;
     if (*end)
         return SG_OK;
     r->next++;
+    if (got == SG_VCF_TOO_LONG)
+        return sg_fail(err, SG_LIMIT, "%s: record %lld is longer than %lld bytes, more than %d people need", r->path,
+                       (long long)r->next, (long long)sg_vcf_record_max(bcf_hdr_nsamples(r->head)),
+                       bcf_hdr_nsamples(r->head));
     /* A contig that the header does not name is no harm to us. */
     if (got < -1 || (r->rec->errcode & ~(BCF_ERR_CTG_UNDEF | BCF_ERR_TAG_UNDEF)))
         return sg_fail(err, SG_FORMAT, "%s: record %lld is damaged or the file is cut off there", r->path,
@@ -243,9 +258,7 @@ static sg_status go_to(sg_vcf_reader *r, const sg_source_file *f, int64_t v, sg_
             return sg_fail(err, SG_IO, "%s: cannot go to record %lld", r->path, (long long)number + 1);
         r->next = number;
     } else if (r->next > number) { /* text that cannot jump is read again from its beginning */
-        bcf_hdr_destroy(r->head);
-        bcf_destroy(r->rec);
-        (void)hts_close(r->f);
+        close_all(r);
         *r = (sg_vcf_reader){.path = r->path};
         SG_TRY(open_checked(r, err));
     }

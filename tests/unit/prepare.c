@@ -377,6 +377,8 @@ START_TEST(what_is_wrong_is_said_and_nothing_is_left_behind)
         ck_assert_msg(st == wrongs[i].status, "%s: %s: %s", wrongs[i].what, sg_status_name(st), w->err.msg);
         ck_assert_msg(strstr(w->err.msg, wrongs[i].message), "%s: %s", wrongs[i].what, w->err.msg);
         ck_assert(!sg_file_exists(unit_path(path, w->out, "panel.tsv")));
+        for (char *d; (d = strstr(w->err.msg, w->dir));) /* whose name is drawn, and may have a P1 in it */
+            memmove(d, d + strlen(w->dir), strlen(d + strlen(w->dir)) + 1);
         ck_assert_ptr_null(strstr(w->err.msg, "P1"));
         end_world(w);
     }
