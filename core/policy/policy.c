@@ -87,6 +87,7 @@ sg_policy sg_policy_demo(void)
     p.label_gain_max = 0.15;
     p.risk_max = 0.25;
     p.attacks = 500;
+    p.budget_auc_max = 0.74;
     p.model_qualified = false;
     p.model_auc_max = 0.74;
     p.model_audit_min = 20;

@@ -72,6 +72,8 @@ const char *sg_tier_name(sg_tier t);
     X("inference", "risk_max", risk_max, double, 0.05, 0.05, 0.05, 0, 1,                                               \
       "linkability and singling out, residual risk")                                                                   \
     X("inference", "attacks", attacks, int64_t, 8000, 8000, 8000, 10, 1000000, "attacks of each kind")                 \
+    X("budget", "auc_max", budget_auc_max, double, 0.55, 0.52, 0.55, 0.5, 1,                                           \
+      "all that was ever released of a label must not let the best attack on its frequencies reach this")              \
     X("model", "qualified", model_qualified, bool, 1, 1, 1, 0, 1,                                                      \
       "a model is served only with a valid qualification (snpgen qualify)")                                            \
     X("model", "valid_days", model_valid_days, int64_t, 365, 365, 365, 1, 3650, "how long a qualification holds")      \

@@ -56,6 +56,7 @@ typedef struct sg_evidence {
     const sg_policy *policy_of_passes; /* kinship limit */
     sg_provenance made;
     int64_t n_s, n_t, n_v, n_h, n_c, n_e, n_snp;
+    int64_t released[SG_LABEL_MAX]; /* before, by label */
     int n_label;
     int32_t radius
         [2]; /* median and 1st percentile (20th value, if later) of the calibration half's distance to the cohort */
@@ -138,7 +139,10 @@ extern const int sg_n_check;
 
 sg_check_fn sg_check_hygiene, sg_check_identical, sg_check_near_copy, sg_check_ratio, sg_check_closest, sg_check_kin,
     sg_check_blocks, sg_check_internal, sg_check_nearest, sg_check_frequency, sg_check_dense, sg_check_inference,
-    sg_check_linking, sg_check_published;
+    sg_check_linking, sg_check_budget, sg_check_published;
+
+/* People of a label that may ever be released, by its members and SNPs; INFINITY when the limit cannot be reached. */
+double sg_budget_cap(int64_t n_member, int64_t n_snp, double auc_max);
 
 /* Runs `checks` over the evidence, each with policy->deadline_s: a check that fails, runs out of time, or says nothing
  * becomes a WITHHOLD "check_failed". Stops at the first FAIL. CANCELLED (run's own stop flag) and NOMEM are passed on. */

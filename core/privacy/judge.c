@@ -14,7 +14,8 @@ const sg_check sg_check_list[] = {
     {"block_replay", sg_check_blocks, true},    {"internal", sg_check_internal, false},
     {"nearest", sg_check_nearest, true},        {"frequency", sg_check_frequency, true},
     {"dense", sg_check_dense, false},           {"inference", sg_check_inference, false},
-    {"linking", sg_check_linking, false},       {"published", sg_check_published, false},
+    {"linking", sg_check_linking, false},       {"budget", sg_check_budget, false},
+    {"published", sg_check_published, false},
 };
 const int sg_n_check = sizeof sg_check_list / sizeof *sg_check_list;
 
@@ -275,6 +276,7 @@ static sg_status all_checks(const sg_judging *q, const sg_run *run, sg_arena *a,
     const sg_gate_memory *m = q->memory ? q->memory : own;
     sg_status st = sg_evidence_gather(m, q->cohort, q->label, q->policy, run, a, e, err);
     e->made = q->made;
+    memcpy(e->released, q->released, sizeof e->released);
     if (!st)
         st = sg_checks_run(sg_check_list, sg_n_check, e, q->policy, run, a, found, err);
     if (!st)

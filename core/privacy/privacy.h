@@ -47,6 +47,9 @@ const char *sg_outcome_name(sg_outcome o);
     X(attribute_leak, "the cohort helps to guess hidden genotypes or labels of training people more than of others")   \
     X(attribute_uncertain, "that the cohort helps to guess hidden values of training people cannot be ruled out")      \
     X(singling_out, "the cohort lets training people be singled out or linked")                                        \
+    X(budget_spent,                                                                                                    \
+      "as many people of a label were released as the number of its training people allows; the model must "           \
+      "be made anew from other people")                                                                                \
     X(lacks_power, "there are too few people or SNPs for a check to say anything")                                     \
     X(too_few_reference, "there are too few training or hold-out people, or too few of one label, to judge by")        \
     X(empty_cohort, "nobody is in the cohort")                                                                         \
@@ -86,6 +89,8 @@ typedef struct sg_judging {
     sg_provenance made;
     const sg_people *earlier; /* everything this model released before, or NULL */
     const int8_t *earlier_label;
+    int64_t
+        released[SG_LABEL_MAX]; /* people this model released before, by label, whether or not they stand in earlier */
     const sg_policy *policy;
     const sg_gate_memory *memory; /* or NULL: made for this call */
     sg_digest panel;              /* of panel.tsv; zeros where there is none */

@@ -220,17 +220,39 @@ static sg_status bind_version(sg_jobs *j, sg_err *err)
     return SG_OK;
 }
 
+static sg_status keep_odometer(void *ctx, const sg_odometer *o, sg_err *err)
+{
+    (void)err;
+    *(sg_odometer *)ctx = *o;
+    return SG_OK;
+}
+
+/* What the gate's budget is told. A release that is only made again counts as nothing: it was let through then. Where the count
+ * cannot be had, -1, which the worker refuses. */
+static sg_odometer odometer_of(sg_store *store, const sg_job *job)
+{
+    sg_odometer o = {.cases = 0};
+    sg_err err = {0};
+    if (job->state != SG_JOB_RELEASED && sg_store_odometer_each(store, job->model, keep_odometer, &o, &err)) {
+        sg_logline(SG_LOG_ERROR, job->id, "%s", err.msg);
+        o.cases = o.controls = -1;
+    }
+    return o;
+}
+
 static json_t *job_message(sg_store *store, const sg_job *job, const char *folder)
 {
     json_error_t e;
+    const sg_odometer out = odometer_of(store, job);
     sg_decision d; /* an approved cohort is packaged though the gate withholds it */
     const bool approved = sg_store_decision_get(store, job->id, &d, NULL) == SG_OK && d.approve;
     json_t *options = json_loads(job->options, 0, &e);
-    return json_pack("{s:s,s:s,s:i,s:s,s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:o*}", "type", "job", "job", job->id, "attempt",
-                     job->attempts, "folder", folder, "approved", approved ? d.cohort : "", "model", job->model,
-                     "model_digest", job->model_digest, "seed", (json_int_t)job->seed, "cases", (json_int_t)job->n_case,
-                     "controls", (json_int_t)job->n_control, "created_ms", (json_int_t)job->created_ms, "options",
-                     options);
+    return json_pack("{s:s,s:s,s:i,s:s,s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:o*}", "type", "job", "job", job->id,
+                     "attempt", job->attempts, "folder", folder, "approved", approved ? d.cohort : "", "model",
+                     job->model, "model_digest", job->model_digest, "seed", (json_int_t)job->seed, "cases",
+                     (json_int_t)job->n_case, "controls", (json_int_t)job->n_control, "created_ms",
+                     (json_int_t)job->created_ms, "released_cases", (json_int_t)out.cases, "released_controls",
+                     (json_int_t)out.controls, "options", options);
 }
 
 /* The next job of the queue, moved to running. NOT_FOUND: none waits; STATE: it was cancelled a moment ago. */

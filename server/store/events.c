@@ -14,6 +14,12 @@ static const char usage_sql[] =
     "WHERE (?1 = '' OR owner = ?1) AND created_ms >= ?2 AND created_ms < ?3 GROUP BY 1, 2, 3 "
     "ORDER BY 1 DESC, 2, 3 LIMIT ?4";
 
+/* What is out stays out: expired and recalled people count. */
+static const char released_sql[] =
+    "SELECT model, coalesce(sum(iif(state IN ('released', 'expired', 'recalled'), n_case, 0)), 0), "
+    "coalesce(sum(iif(state IN ('released', 'expired', 'recalled'), n_control, 0)), 0), count(*), sum(attempts), "
+    "count(DISTINCT owner) FROM jobs WHERE ?1 = '' OR model = ?1 GROUP BY model ORDER BY model";
+
 #define EVENT_COLUMNS "seq, at_ms, job_id, owner, state, stage, reason"
 static const char event_all_sql[] = "SELECT " EVENT_COLUMNS " FROM events WHERE seq > ? ORDER BY seq LIMIT ?";
 static const char event_job_sql[] =
@@ -66,6 +72,31 @@ sg_status sg_store_usage_each(sg_store *s, const char *owner, int64_t from_ms, i
         r.released_jobs = sqlite3_column_int64(q, 5);
         r.released_people = sqlite3_column_int64(q, 6);
         st = fn(ctx, &r, err);
+    }
+    if (q)
+        (void)sqlite3_reset(q);
+    sg_store_unlock(s);
+    return st;
+}
+
+sg_status sg_store_odometer_each(sg_store *s, const char *model,
+                                 sg_status (*fn)(void *ctx, const sg_odometer *o, sg_err *err), void *ctx, sg_err *err)
+{
+    sg_store_lock(s);
+    sqlite3_stmt *q = sg_store_query(s, released_sql, err, "t", model ? model : "");
+    sg_status st = q ? SG_OK : SG_INTERNAL;
+    for (bool row = true; !st;) {
+        sg_odometer o;
+        st = sg_store_step(s, q, "count what was released", &row, err);
+        if (st || !row)
+            break;
+        sg_store_text(q, 0, o.model, sizeof o.model);
+        o.cases = sqlite3_column_int64(q, 1);
+        o.controls = sqlite3_column_int64(q, 2);
+        o.jobs = sqlite3_column_int64(q, 3);
+        o.attempts = sqlite3_column_int64(q, 4);
+        o.owners = sqlite3_column_int64(q, 5);
+        st = fn(ctx, &o, err);
     }
     if (q)
         (void)sqlite3_reset(q);

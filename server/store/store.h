@@ -176,6 +176,16 @@ sg_status sg_store_usage_each(sg_store *s, const char *owner, int64_t from_ms, i
                               sg_status (*fn)(void *ctx, const sg_usage_row *r, sg_err *err), void *ctx,
                               sg_err *err) SG_MUST_USE;
 
+/* The odometer of a model: everything it ever released, by label, and what was asked of it. */
+typedef struct sg_odometer {
+    char model[SG_CODE_TEXT];
+    int64_t cases, controls, jobs, attempts, owners;
+} sg_odometer;
+/* One for each model, or for one; none for a model that nobody has asked for yet. */
+sg_status sg_store_odometer_each(sg_store *s, const char *model,
+                                 sg_status (*fn)(void *ctx, const sg_odometer *o, sg_err *err), void *ctx,
+                                 sg_err *err) SG_MUST_USE;
+
 /* ---- events: every change of a job, written by triggers ---- */
 typedef struct sg_event {
     int64_t seq, at_ms;

@@ -37,10 +37,13 @@ sg_status sg_work_read(const json_t *m, sg_work *w, sg_err *err)
     w->n_case = sg_wire_number(m, "cases", -1);
     w->n_control = sg_wire_number(m, "controls", -1);
     w->created_ms = sg_wire_number(m, "created_ms", 0);
+    w->released[0] = sg_wire_number(m, "released_controls", -1);
+    w->released[1] = sg_wire_number(m, "released_cases", -1);
     w->formats = formats_of(options);
     w->sampler = json_object_get(options, "sampler");
     const bool whole = *w->job && *w->folder && *w->model && w->attempt > 0 && w->seed >= 0 && w->n_case >= 0 &&
-                       w->n_control >= 0 && w->n_case + w->n_control > 0 && w->formats;
+                       w->n_control >= 0 && w->n_case + w->n_control > 0 && w->formats && w->released[0] >= 0 &&
+                       w->released[1] >= 0;
     return whole ? SG_OK : sg_fail(err, SG_FORMAT, "a job message lacks something");
 }
 
@@ -102,8 +105,8 @@ static sg_status sample(const sg_maker *k, const sg_work *w, const sg_model *m, 
 }
 
 /* The gate, with what it remembers of this reference since the model's first job. */
-static sg_status check(const sg_maker *k, sg_shelf_item *m, const sg_people *people, const int8_t *label,
-                       sg_verdict **out, sg_err *err)
+static sg_status check(const sg_maker *k, const sg_work *w, sg_shelf_item *m, const sg_people *people,
+                       const int8_t *label, sg_verdict **out, sg_err *err)
 {
     if (!m->memory)
         SG_TRY(sg_gate_memory_new(&m->reference, k->policy, &k->run, &m->memory, err));
@@ -111,6 +114,7 @@ static sg_status check(const sg_maker *k, sg_shelf_item *m, const sg_people *peo
                           .cohort = people,
                           .label = label,
                           .made = SG_MADE_SAMPLED,
+                          .released = {w->released[0], w->released[1]},
                           .policy = k->policy,
                           .memory = m->memory,
                           .panel = m->model->card.panel};
@@ -137,7 +141,7 @@ sg_status sg_worker_make(const sg_maker *k, const sg_work *w, sg_buf *sealed, sg
     k->stage(k->run.ctx, "sampling");
     SG_TRY(sample(k, w, m->model, &how, &label, &people, err));
     k->stage(k->run.ctx, "checking");
-    SG_TRY(check(k, m, &people, label, &v, err));
+    SG_TRY(check(k, w, m, &people, label, &v, err));
     sg_digest files = {{0}};
     sg_status st = SG_OK;
     if (may_leave(w, v)) { /* what did not pass is never written to any disk */

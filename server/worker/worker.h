@@ -53,8 +53,9 @@ typedef struct sg_work {
     char approved[SG_DIGEST_HEX]; /* digest of the cohort that a reviewer approved though it was withheld; "" */
     int attempt;
     int64_t seed, n_case, n_control, created_ms;
-    unsigned formats; /* bits of cohorts/export.h */
-    json_t *sampler;  /* the requester's overrides, borrowed from the message */
+    int64_t released[2]; /* controls and cases this model released before */
+    unsigned formats;    /* bits of cohorts/export.h */
+    json_t *sampler;     /* the requester's overrides, borrowed from the message */
 } sg_work;
 
 /* FORMAT: the daemon's message lacks something. */

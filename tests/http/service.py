@@ -361,6 +361,42 @@ def owners_take_turns_and_a_small_request_does_not_wait_for_a_large_queue(w):
         w.root.wait(x)
 
 
+# ---- the odometer ----
+
+
+def what_a_model_may_release_of_a_label_is_spent_by_all_owners_together(_):
+    d = Daemon(sys.argv[1], sys.argv[2], "budget")
+    demo = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../deploy/policy-demo.toml")
+    text = open(demo, encoding="utf-8").read().replace("[budget]\nauc_max = 0.74", "[budget]\nauc_max = 0.52")
+    expect("[budget]\nauc_max = 0.52" in text, "the demonstration policy changed")
+    policy = os.path.join(d.folder, "policy.toml")
+    with open(policy, "w", encoding="utf-8") as f:
+        f.write(text)  # 480 members of each label and 64 SNPs: 18 people of each
+    config = open(d.config, encoding="utf-8").read()
+    with open(d.config, "w", encoding="utf-8") as f:
+        f.write(re.sub("policy = .*", f'policy = "{policy}"', config))
+    d.start()
+    alice, bob, root = d.client(d.key("alice")), d.client(d.key("bob")), d.client(d.key("root", "--scope", "admin"))
+    small = {**BODY, "cohort": {"cases": 10, "controls": 10}}
+    for seed in range(20):
+        job = alice.wait(alice.post({**small, "seed": seed}).json["id"])
+        if job["state"] == "released":
+            break
+        expect(job["reason"] != "budget_spent", job)
+    expect(job["state"] == "released", "nothing is released")
+    u = root.get("/v1/usage").json["models"]
+    expect(u == [{"model": "tiny", "cases_released": 10, "controls_released": 10, "jobs": seed + 1, "attempts": seed + 1, "owners": 1}], u)
+    expect(alice.get("/v1/usage").json["models"] == [], "the odometer is the steward's")
+    late = bob.wait(bob.post({**small, "seed": seed}).json["id"])  # the same people, even
+    expect(late["state"] == "withheld" and late["reason"] == "budget_spent", late)
+    v = alice.ask("POST", f"/v1/jobs/{job['id']}/verify", {})  # making it again spends nothing
+    end = time.time() + 60
+    while time.time() < end and alice.get(f"/v1/jobs/{job['id']}/verification").json["state"] != "finished":
+        time.sleep(0.05)
+    expect(alice.get(f"/v1/jobs/{job['id']}/verification").json["outcome"] == "same", v.body)
+    d.remove()
+
+
 # ---- decisions ----
 
 

@@ -267,7 +267,44 @@ START_TEST(a_cohort_of_one_label_or_of_one_person_is_judged_without_a_number_tha
 }
 END_TEST
 
-UNIT_MAIN("attacks", the_gaussian_attack_is_that_of_a_second_computation,
+START_TEST(the_budget_of_a_label_is_the_tabulated_one_and_is_spent_by_all_releases_together)
+{
+    static const struct {
+        int64_t members;
+        double at_52, at_55; /* privacy research, 2,048 SNPs; INFINITY: the limit cannot be reached */
+    } row[] = {
+        {3000, 22, 145}, {10000, 251, 1823}, {30000, 2386, 25826}, {65000, 12350, INFINITY}, {100000, 32563, INFINITY}};
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        ck_assert_double_eq_tol(sg_budget_cap(row[i].members, 2048, 0.52), row[i].at_52, 0.003 * row[i].at_52 + 0.6);
+        if (isfinite(row[i].at_55))
+            ck_assert_double_eq_tol(sg_budget_cap(row[i].members, 2048, 0.55), row[i].at_55,
+                                    0.003 * row[i].at_55 + 0.6);
+        else
+            ck_assert(isinf(sg_budget_cap(row[i].members, 2048, 0.55)));
+    }
+    room r;
+    sg_err err = {0};
+    begin(&r, SNPS, TRAIN, TEST);
+    r.p.budget_auc_max = 0.55;
+    const int64_t cap = (int64_t)sg_budget_cap(150, SNPS, 0.55); /* of each of two labels */
+    const sg_people c = clean_cohort(&r.w, 2, &r.a);
+    int8_t label[2] = {0, 0};
+    gather(&r, &c, label);
+    r.e.released[0] = cap - 2;
+    r.e.released[1] = 10 * cap; /* nobody of this label is asked for now */
+    ck_ok(sg_check_budget(&r.e, &r.p, &r.a, r.f, &err), err);
+    ck_assert_str_eq(sg_outcome_name(sg_findings_combine(r.f).status), "pass");
+    r.e.released[0]++;
+    r.f->n = 0;
+    ck_ok(sg_check_budget(&r.e, &r.p, &r.a, r.f, &err), err);
+    ck_assert_str_eq(sg_findings_combine(r.f).reason, "budget_spent");
+    ck_assert_int_eq(sg_findings_combine(r.f).status, SG_OUTCOME_WITHHOLD);
+    end(&r);
+}
+END_TEST
+
+UNIT_MAIN("attacks", the_budget_of_a_label_is_the_tabulated_one_and_is_spent_by_all_releases_together,
+          the_gaussian_attack_is_that_of_a_second_computation,
           labels_guessed_by_neighbours_are_those_of_a_second_computation,
           what_only_these_attacks_see_fails_by_name_and_honest_cohorts_pass,
           rare_combinations_of_copied_people_single_them_out,
