@@ -8,7 +8,8 @@ import sys
 import tempfile
 import time
 
-from daemon import ROOT, Daemon, expect, run
+from daemon import Daemon, expect, run
+from schema import ROOT
 
 BODY = {"model": "tiny", "cohort": {"cases": 20, "controls": 20}, "seed": 7}
 
