@@ -307,6 +307,19 @@ START_TEST(the_unet_computes_in_any_shape)
         if (b->precision == SG_FLOAT32)
             ck_assert_msg(!memcmp(got, alone, (size_t)D * 4) || b == &sg_backend_openblas || strstr(b->name, "onednn"),
                           "%s, U-Net shape %d: a person depends on the batch", b->name, _i);
+        /* Inference folds labels into a table, training does not: both must say the same. */
+        float *seen = SG_NEW(&a, float, B *D), *told = SG_NEW(&a, float, B *D), *said = SG_NEW(&a, float, B *D);
+        double loss;
+        for (int64_t i = 0; i < B * D; i++) {
+            const double sigma = x.s.sigma[x.idx[i / D]];
+            seen[i] = (float)((x.z0[i] + sigma * x.noise[i]) / sqrt(sigma * sigma + 1));
+        }
+        ck_ok(sg_unet_loss_grad(u, &x.s, SG_OBJECTIVE_V, B, B, x.z0, x.noise, x.idx, x.label, NULL, &a, &loss, NULL,
+                                told, &err),
+              err);
+        ck_ok(sg_unet_eval(u, B, seen, x.idx, x.label, &a, said, &err), err);
+        ck_assert_msg(apart(said, told, B * D) < tolerance(b),
+                      "%s, U-Net shape %d: inference and training differ by %g", b->name, _i, apart(said, told, B * D));
         /* The guided pair is the two evaluations it stands for. */
         float *cond = SG_NEW(&a, float, B *D), *bare = SG_NEW(&a, float, B *D), *two = SG_NEW(&a, float, B *D);
         const int8_t own[B] = {0, (int8_t)(c->n_classes - 1), 0},
