@@ -1,5 +1,6 @@
 /* kinship.c - see kinship.h. Two counts per pair, from the bit planes: both heterozygous, and opposite homozygotes. */
 #include "geno/kinship.h"
+#include "base/targets.h"
 
 #include <assert.h>
 #include <math.h>
@@ -8,45 +9,23 @@ typedef struct pair_count {
     int64_t both_het, opposite;
 } pair_count;
 
-typedef pair_count pair_fn(const uint64_t *x, const uint64_t *y, int64_t n_word);
-
 /* x, y: one person each, plane lo then plane hi. Unused bits are 0 in all planes, so they never count. */
-static inline __attribute__((always_inline)) pair_count count_pair(const uint64_t *x, const uint64_t *y, int64_t n_word)
+SG_TARGET_BODY pair_count count_pair_body(const uint64_t *x, const uint64_t *y, int64_t n_word)
 {
-    pair_count c = {0, 0};
+    int64_t both_het = 0, opposite = 0;
     for (int64_t w = 0; w < n_word; w++) {
         const uint64_t xl = x[w], xh = x[n_word + w], yl = y[w], yh = y[n_word + w];
-        c.both_het += __builtin_popcountll(xl & yl);
-        c.opposite += __builtin_popcountll((xh & ~(yl | yh)) | (yh & ~(xl | xh)));
+        both_het += __builtin_popcountll(xl & yl);
+        opposite += __builtin_popcountll((xh & ~(yl | yh)) | (yh & ~(xl | xh)));
     }
-    return c;
+    return (pair_count){both_het, opposite};
 }
 
-static pair_count count_plain(const uint64_t *x, const uint64_t *y, int64_t n_word)
-{
-    return count_pair(x, y, n_word);
-}
-
-#if defined(__x86_64__)
-__attribute__((target("popcnt"))) static pair_count count_popcnt(const uint64_t *x, const uint64_t *y, int64_t n_word)
-{
-    return count_pair(x, y, n_word);
-}
-
-static pair_fn *counter(void)
-{
-    return __builtin_cpu_supports("popcnt") ? count_popcnt : count_plain;
-}
-#else
-static pair_fn *counter(void)
-{
-    return count_plain;
-}
-#endif
+SG_FOR_TARGETS(pair_count, count_pair, (const uint64_t *x, const uint64_t *y, int64_t n_word), (x, y, n_word))
 
 int64_t sg_opposite(const uint64_t *x, const uint64_t *y, int64_t n_word)
 {
-    return counter()(x, y, n_word).opposite;
+    return count_pair(x, y, n_word).opposite;
 }
 
 static int64_t n_het(const sg_people *p, int64_t s)
@@ -68,13 +47,12 @@ static double robust(pair_count c, int64_t het_i, int64_t het_j)
 double sg_kinship(const sg_people *a, int64_t i, const sg_people *b, int64_t j)
 {
     assert(a->n_variant == b->n_variant);
-    return robust(count_plain(sg_people_lo(a, i), sg_people_lo(b, j), a->n_word), n_het(a, i), n_het(b, j));
+    return robust(count_pair(sg_people_lo(a, i), sg_people_lo(b, j), a->n_word), n_het(a, i), n_het(b, j));
 }
 
 typedef struct job {
     const sg_people *query, *ref;
     const sg_run *run;
-    pair_fn *count;
     const int64_t *het; /* [n_r] */
     double limit, *most;
     int64_t *n_close;
@@ -94,7 +72,7 @@ static void one_row(void *ctx, int64_t i, int worker)
     for (int64_t r = 0; r < j->ref->n_sample; r++) {
         if (j->not_self && r == i)
             continue;
-        const double k = robust(j->count(x, sg_people_lo(j->ref, r), j->ref->n_word), het, j->het[r]);
+        const double k = robust(count_pair(x, sg_people_lo(j->ref, r), j->ref->n_word), het, j->het[r]);
         most = k > most ? k : most;
         n += k >= j->limit;
     }
@@ -114,7 +92,7 @@ sg_status sg_kinship_closest(const sg_people *query, const sg_people *ref, doubl
         return sg_arena_full(a, "counts of heterozygotes", err);
     for (int64_t r = 0; r < ref->n_sample; r++)
         het[r] = n_het(ref, r);
-    job j = {query, ref, run, counter(), het, limit, most, n_close, not_self};
+    job j = {query, ref, run, het, limit, most, n_close, not_self};
     sg_pool_for(run ? run->pool : NULL, query->n_sample, one_row, &j);
     sg_arena_rewind(a, mark);
     return sg_cancelled(run) ? sg_fail(err, SG_CANCELLED, "stopped while measuring kinship") : SG_OK;

@@ -3,6 +3,7 @@
  * With het, hom and ibs0 counted over variants called in both, KING-robust is
  *   1/2 - (4 ibs0 + het_hom + hom_het) / (4 (het_het + min(het_hom, hom_het))). */
 #include "base/rng.h"
+#include "base/targets.h"
 #include "geno/kinship.h"
 
 #include <assert.h>
@@ -15,14 +16,8 @@ typedef struct shares {
     int64_t het_het, het_hom, hom_het, ibs0;
 } shares;
 
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
-#define MANY_TARGETS __attribute__((target_clones("arch=icelake-server", "popcnt", "default")))
-#else
-#define MANY_TARGETS
-#endif
-
 /* x, y: one person each, plane lo then plane hi. Unused bits are 0 in all planes: homozygous for nothing we count. */
-MANY_TARGETS static shares count(const uint64_t *x, const uint64_t *y, int64_t n_word)
+SG_TARGET_BODY shares count_body(const uint64_t *x, const uint64_t *y, int64_t n_word)
 {
     int64_t both = 0, one = 0, other = 0, ibs0 = 0;
     for (int64_t w = 0; w < n_word; w++) {
@@ -35,6 +30,8 @@ MANY_TARGETS static shares count(const uint64_t *x, const uint64_t *y, int64_t n
     }
     return (shares){both, one, other, ibs0};
 }
+
+SG_FOR_TARGETS(shares, count, (const uint64_t *x, const uint64_t *y, int64_t n_word), (x, y, n_word))
 
 static double robust(shares s)
 {

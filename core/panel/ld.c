@@ -1,12 +1,14 @@
 /* ld.c - see ld.h. */
 #include "panel/ld.h"
+#include "base/targets.h"
 
 #include <math.h>
 #include <string.h>
 
 #define LOW_BITS 0x5555555555555555U
 
-void sg_ld_count(const uint64_t *x, const uint64_t *y, const uint64_t *mask, int64_t n_word, int64_t n[3][3])
+SG_TARGET_BODY void count_body(const uint64_t *x, const uint64_t *y, const uint64_t *mask, int64_t n_word,
+                               int64_t n[3][3])
 {
     int64_t both = 0, x1 = 0, x2 = 0, y1 = 0, y2 = 0, n11 = 0, n12 = 0, n21 = 0, n22 = 0;
     for (int64_t w = 0; w < n_word; w++) {
@@ -26,6 +28,15 @@ void sg_ld_count(const uint64_t *x, const uint64_t *y, const uint64_t *mask, int
     const int64_t n10 = x1 - n11 - n12, n20 = x2 - n21 - n22, n01 = y1 - n11 - n21, n02 = y2 - n12 - n22;
     const int64_t all[3][3] = {{both - x1 - x2 - n01 - n02, n01, n02}, {n10, n11, n12}, {n20, n21, n22}};
     memcpy(n, all, sizeof all);
+}
+
+SG_FOR_TARGETS(void, count,
+               (const uint64_t *x, const uint64_t *y, const uint64_t *mask, int64_t n_word, int64_t n[3][3]),
+               (x, y, mask, n_word, n))
+
+void sg_ld_count(const uint64_t *x, const uint64_t *y, const uint64_t *mask, int64_t n_word, int64_t n[3][3])
+{
+    count(x, y, mask, n_word, n);
 }
 
 /* Frequencies of the four haplotypes when x of the h gametes of double heterozygotes go AB + ab. */

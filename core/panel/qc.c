@@ -1,11 +1,13 @@
 /* qc.c - see qc.h. Counting is done 32 people at a time on 64-bit words. */
 #include "panel/qc.h"
+#include "base/targets.h"
 
 #include <assert.h>
 #include <math.h>
 #include <string.h>
 
 #define LOW_BITS 0x5555555555555555U
+#define NEGLIGIBLE 1e-20
 
 /* One bit per person at the low bit of the two that hold the genotype. mask [n_word] */
 static void make_mask(const uint8_t *in, int64_t n, uint64_t *mask)
@@ -15,7 +17,11 @@ static void make_mask(const uint8_t *in, int64_t n, uint64_t *mask)
             mask[s / 32] |= (uint64_t)1 << (2 * (s % 32));
 }
 
-static void count_masked(const uint64_t *x, const uint64_t *mask, int64_t n_word, int64_t people, int64_t count[4])
+typedef struct code_count {
+    int64_t one, two, three;
+} code_count;
+
+SG_TARGET_BODY code_count count_codes_body(const uint64_t *x, const uint64_t *mask, int64_t n_word)
 {
     int64_t one = 0, two = 0, three = 0;
     for (int64_t w = 0; w < n_word; w++) {
@@ -24,10 +30,18 @@ static void count_masked(const uint64_t *x, const uint64_t *mask, int64_t n_word
         one += __builtin_popcountll(lo);
         two += __builtin_popcountll(hi);
     }
-    count[1] = one - three;
-    count[2] = two - three;
-    count[3] = three;
-    count[0] = people - count[1] - count[2] - count[3];
+    return (code_count){one - three, two - three, three};
+}
+
+SG_FOR_TARGETS(code_count, count_codes, (const uint64_t *x, const uint64_t *mask, int64_t n_word), (x, mask, n_word))
+
+static void count_masked(const uint64_t *x, const uint64_t *mask, int64_t n_word, int64_t people, int64_t count[4])
+{
+    const code_count c = count_codes(x, mask, n_word);
+    count[1] = c.one;
+    count[2] = c.two;
+    count[3] = c.three;
+    count[0] = people - c.one - c.two - c.three;
 }
 
 static void count_missing(const uint64_t *x, const uint64_t *mask, int64_t n_word, int64_t *missing)
@@ -90,30 +104,40 @@ double sg_qc_freq(const int64_t count[4])
     return called ? (double)(count[1] + 2 * count[2]) / (2.0 * (double)called) : NAN;
 }
 
-/* P(het = h - 2) / P(het = h) for a, b homozygotes at h: h (h - 1) / (4 (a + 1) (b + 1)). Walking outwards from the
- * most likely h, every probability is relative to that one. Visits all h twice: once to meet the observed one, once to
- * sum. */
-static double hwe_walk(int64_t rare, int64_t n, int64_t mode, int64_t het, double limit, double *total)
+/* The chance of h - 2 heterozygotes over that of h, with a and b homozygotes at h: h (h - 1) / (4 (a + 1) (b + 1)). Going
+ * outwards from the most likely h, every probability is relative to that one, and only falls. */
+static double step(int64_t rare, int64_t n, int64_t h, bool down)
 {
-    double at_het = 0, tail = 0;
-    *total = 0;
+    const int64_t x = (rare - h) / 2, y = n - h - x;
+    return down ? (double)h * (double)(h - 1) / (4.0 * (double)(x + 1) * (double)(y + 1))
+                : 4.0 * (double)x * (double)y / ((double)(h + 2) * (double)(h + 1));
+}
+
+static double at_het(int64_t rare, int64_t n, int64_t mode, int64_t het)
+{
+    double p = 1;
+    const bool down = het < mode;
+    for (int64_t h = mode; h != het; h += down ? -2 : 2)
+        p *= step(rare, n, h, down);
+    return p;
+}
+
+/* Sum of the probabilities of at most limit over the sum of all. What falls below NEGLIGIBLE of the limit adds nothing that a
+ * double could hold: of half a million people a few thousand numbers are visited, not all. */
+static double tail(int64_t rare, int64_t n, int64_t mode, double limit)
+{
+    double total = 0, small = 0;
     for (int down = 0; down < 2; down++) {
         double p = 1;
-        for (int64_t h = mode; h >= 0 && h <= rare;) {
+        for (int64_t h = mode; h >= 0 && h <= rare && p > NEGLIGIBLE * limit; h += down ? -2 : 2) {
             if (!(down && h == mode)) {
-                *total += p;
-                tail += p <= limit ? p : 0;
-                at_het = h == het ? p : at_het;
+                total += p;
+                small += p <= limit ? p : 0;
             }
-            const int64_t x = (rare - h) / 2, y = n - h - x;
-            if (down)
-                p *= (double)h * (double)(h - 1) / (4.0 * (double)(x + 1) * (double)(y + 1));
-            else
-                p *= 4.0 * (double)x * (double)y / ((double)(h + 2) * (double)(h + 1));
-            h += down ? -2 : 2;
+            p *= step(rare, n, h, down);
         }
     }
-    return limit < 0 ? at_het : tail;
+    return small < total ? small / total : 1;
 }
 
 double sg_qc_hwe(int64_t hom1, int64_t het, int64_t hom2)
@@ -127,9 +151,6 @@ double sg_qc_hwe(int64_t hom1, int64_t het, int64_t hom2)
         mode++;
     if (mode > rare)
         mode -= 2;
-    double total;
-    const double observed = hwe_walk(rare, n, mode, het, -1, &total);
     /* A hair above, so that the mirror image of the observed count is counted in spite of rounding. */
-    const double tail = hwe_walk(rare, n, mode, het, observed * (1 + 1e-9), &total);
-    return tail < total ? tail / total : 1;
+    return tail(rare, n, mode, at_het(rare, n, mode, het) * (1 + 1e-9));
 }

@@ -8,7 +8,7 @@
 enum { MARKER_MAX = 100000, DRAWS = 200000, PAIRS_PER_PERSON = 40 };
 static const double duplicate = 0.35355339059327379; /* 2^-1.5 */
 static const double genotype_max = 4e9;              /* a gigabyte of genotypes */
-static const double word_pair_max = 1e13;            /* a quarter of an hour on two cores with AVX-512 */
+static const double word_pair_max = 1e13;            /* under an hour on two cores with AVX-512 */
 
 /* How many markers memory and time allow. */
 static int64_t marker_limit(int64_t people)

@@ -200,25 +200,73 @@ static void put(sg_people *p, int64_t s, int64_t v, int code)
     *hi = code & 2 ? *hi | bit : *hi & ~bit;
 }
 
+/* Counters of 64 variants side by side: bit v of plane[k] is bit k of the counter of variant v. */
+enum { COUNTER_BITS = 6 };
+typedef struct counters {
+    uint64_t plane[COUNTER_BITS];
+} counters;
+
+static inline void add(counters *c, uint64_t x)
+{
+    for (int k = 0; k < COUNTER_BITS; k++) {
+        const uint64_t carry = c->plane[k] & x;
+        c->plane[k] ^= x;
+        x = carry;
+    }
+}
+
+static void flush(counters *c, int64_t *count, int code)
+{
+    for (int v = 0; v < 64; v++)
+        for (int k = 0; k < COUNTER_BITS; k++)
+            count[4 * v + code] += (int64_t)(c->plane[k] >> v & 1) << k;
+    *c = (counters){0};
+}
+
+/* count [64, 4]: people with each code, variants 64 w .. 64 w + 63. */
+static void count_codes(const sg_people *p, int64_t w, int64_t count[64 * 4])
+{
+    counters c[4] = {0};
+    memset(count, 0, 64 * 4 * sizeof *count);
+    for (int64_t s = 0; s < p->n_sample; s++) {
+        const uint64_t lo = sg_people_lo(p, s)[w], hi = sg_people_hi(p, s)[w];
+        add(&c[1], lo & ~hi);
+        add(&c[2], hi & ~lo);
+        add(&c[SG_MISSING], lo & hi);
+        if (s % 63 == 62 || s == p->n_sample - 1)
+            for (int code = 1; code < 4; code++)
+                flush(&c[code], count, code);
+    }
+    for (int v = 0; v < 64; v++)
+        count[4 * v] = p->n_sample - count[4 * v + 1] - count[4 * v + 2] - count[4 * v + SG_MISSING];
+}
+
+static int imputed(sg_impute how, uint64_t seed, int64_t person, int64_t variant, const int64_t count[4])
+{
+    if (how == SG_IMPUTE_MODE)
+        return count[0] >= count[1] && count[0] >= count[2] ? 0 : count[1] >= count[2] ? 1 : 2;
+    const int64_t called = count[0] + count[1] + count[2];
+    const double freq = called ? (double)(count[1] + 2 * count[2]) / (2.0 * (double)called) : 0;
+    sg_rng r = sg_rng_stream(seed, SG_RNG_IMPUTE, (uint64_t)person, (uint32_t)variant);
+    return sg_rng_binomial2(&r, freq);
+}
+
 int64_t sg_impute_people(sg_impute how, uint64_t seed, const int64_t *person, const int64_t *variant, sg_people *p)
 {
-    int64_t replaced = 0;
-    for (int64_t v = 0; v < p->n_variant; v++) {
-        int64_t count[4] = {0};
+    int64_t replaced = 0, count[64 * 4];
+    for (int64_t w = 0; w < p->n_word; w++) {
+        uint64_t any = 0;
         for (int64_t s = 0; s < p->n_sample; s++)
-            count[sg_people_get(p, s, v)]++;
-        if (!count[SG_MISSING])
+            any |= sg_people_lo(p, s)[w] & sg_people_hi(p, s)[w];
+        if (!any)
             continue;
-        const int64_t called = count[0] + count[1] + count[2];
-        const double freq = called ? (double)(count[1] + 2 * count[2]) / (2.0 * (double)called) : 0;
-        const int mode = count[0] >= count[1] && count[0] >= count[2] ? 0 : count[1] >= count[2] ? 1 : 2;
-        for (int64_t s = 0; s < p->n_sample; s++) {
-            if (sg_people_get(p, s, v) != SG_MISSING)
-                continue;
-            sg_rng r = sg_rng_stream(seed, SG_RNG_IMPUTE, (uint64_t)person[s], (uint32_t)variant[v]);
-            put(p, s, v, how == SG_IMPUTE_MODE ? mode : sg_rng_binomial2(&r, freq));
-        }
-        replaced += count[SG_MISSING];
+        count_codes(p, w, count);
+        for (int64_t s = 0; s < p->n_sample; s++)
+            for (uint64_t x = sg_people_lo(p, s)[w] & sg_people_hi(p, s)[w]; x; x &= x - 1) {
+                const int64_t at = __builtin_ctzll(x), v = 64 * w + at;
+                put(p, s, v, imputed(how, seed, person[s], variant[v], count + 4 * at));
+                replaced++;
+            }
     }
     return replaced;
 }

@@ -1,4 +1,5 @@
 /* The panel file, chromosome order, alignment of alleles, counts and the exact test, the split and imputation. */
+#include "base/rng.h"
 #include "panel/panel.h"
 #include "files.h"
 #include "panel/align.h"
@@ -113,6 +114,13 @@ START_TEST(the_exact_test_is_the_definition)
     ck_assert_double_eq(sg_qc_hwe(0, 0, 0), 1);
     /* Published example of Wigginton, Cutler and Abecasis: 100 people, 21 rare alleles. */
     ck_assert_double_eq_tol(sg_qc_hwe(79 + 4, 13, 4), slow_hwe(83, 13, 4), 1e-9);
+    static const int64_t far[][3] = {
+        {900, 1500, 700}, {4000, 800, 60}, {400, 900, 1300}, {700, 600, 700}, {300, 900, 300}};
+    for (size_t i = 0; i < sizeof far / sizeof *far; i++) {
+        const double p = slow_hwe(far[i][0], far[i][1], far[i][2]);
+        ck_assert_double_gt(p, 0);
+        ck_assert_double_eq_tol(sg_qc_hwe(far[i][0], far[i][1], far[i][2]) / p, 1, 1e-6);
+    }
     ck_assert_double_lt(sg_qc_hwe(500, 0, 500), 1e-100);
     ck_assert_double_gt(sg_qc_hwe(250000, 500000, 250000), 0.99);
 }
@@ -120,7 +128,7 @@ END_TEST
 
 START_TEST(counting_by_words_is_counting_one_by_one)
 {
-    enum { V = 5, S = 101 };
+    enum { V = 5, S = 1101 }; /* more than one vector of any processor, and a rest */
     char dir[UNIT_PATH], path[UNIT_PATH];
     sg_arena a = unit_arena(1 << 20);
     sg_err err = {0};
@@ -349,6 +357,45 @@ START_TEST(imputation_draws_from_the_frequency_and_touches_nothing_else)
 }
 END_TEST
 
+START_TEST(imputation_by_words_is_imputation_one_by_one)
+{
+    enum { N = 200, V = 150 };
+    sg_arena a = unit_arena(1 << 20);
+    sg_err err = {0};
+    sg_people p;
+    int64_t person[N], variant[V], want = 0;
+    int8_t code[N][V];
+    ck_ok(sg_people_new(N, V, &a, &p, &err), err);
+    sg_rng r = sg_rng_stream(8, SG_RNG_TEST, 0, 0);
+    for (int i = 0; i < N; i++) {
+        person[i] = 3 * i;
+        for (int v = 0; v < V; v++) {
+            variant[v] = 1000 + v;
+            code[i][v] = (int8_t)(v % 3 == 0 || sg_rng_below(&r, 10) ? sg_rng_below(&r, 3) : SG_MISSING);
+            if (v == 0) /* nearly everybody the same */
+                code[i][v] = i == N - 1 || i == 70 ? SG_MISSING : 2;
+            want += code[i][v] == SG_MISSING;
+        }
+        sg_people_pack(&p, i, code[i]);
+    }
+    ck_assert_int_eq(sg_impute_people(SG_IMPUTE_BINOMIAL, 3, person, variant, &p), want);
+    for (int v = 0; v < V; v++) {
+        int64_t copies = 0, called = 0;
+        for (int i = 0; i < N; i++)
+            if (code[i][v] != SG_MISSING) {
+                copies += code[i][v];
+                called++;
+            }
+        for (int i = 0; i < N; i++) {
+            sg_rng k = sg_rng_stream(3, SG_RNG_IMPUTE, (uint64_t)person[i], (uint32_t)variant[v]);
+            const int drawn = sg_rng_binomial2(&k, (double)copies / (2.0 * (double)called));
+            ck_assert_int_eq(sg_people_get(&p, i, v), code[i][v] == SG_MISSING ? drawn : code[i][v]);
+        }
+    }
+    sg_arena_clear(&a);
+}
+END_TEST
+
 START_TEST(a_panel_comes_back_to_the_last_bit)
 {
     char dir[UNIT_PATH], path[UNIT_PATH];
@@ -411,5 +458,5 @@ UNIT_MAIN("panel", chromosomes_are_in_genome_order_whatever_they_are_called,
           shares_of_the_audit_set_have_a_default_and_limits,
           the_split_is_stratified_and_a_person_keeps_the_role_when_others_leave,
           families_stay_on_one_side_and_the_others_fill_the_shares,
-          imputation_draws_from_the_frequency_and_touches_nothing_else, a_panel_comes_back_to_the_last_bit,
-          a_broken_panel_is_refused_with_its_line)
+          imputation_draws_from_the_frequency_and_touches_nothing_else, imputation_by_words_is_imputation_one_by_one,
+          a_panel_comes_back_to_the_last_bit, a_broken_panel_is_refused_with_its_line)

@@ -159,6 +159,48 @@ START_TEST(kinship_is_a_half_with_oneself_and_a_quarter_with_a_child)
 }
 END_TEST
 
+/* Both kernels against the definitions, genotype by genotype, for widths around every vector's. */
+START_TEST(kinship_of_any_width_is_the_definition)
+{
+    static const int64_t width[] = {1, 63, 64, 65, 200, 511, 512, 513, 1000, 1024, 1025, 2048, 2500};
+    for (size_t i = 0; i < sizeof width / sizeof *width; i++)
+        for (int with_missing = 0; with_missing < 2; with_missing++) {
+            sg_arena a = unit_arena(1 << 20);
+            sg_err err = {0};
+            sg_people p;
+            const int64_t M = width[i];
+            int8_t *x = SG_NEW(&a, int8_t, M), *y = SG_NEW(&a, int8_t, M);
+            int64_t het_x = 0, het_y = 0, both = 0, ibs0 = 0, opposite = 0, het_hom = 0, hom_het = 0;
+            sg_rng r = sg_rng_stream(4, SG_RNG_TEST, (uint64_t)M, (uint32_t)with_missing);
+            ck_ok(sg_people_new(2, M, &a, &p, &err), err);
+            for (int64_t v = 0; v < M; v++) {
+                x[v] = (int8_t)sg_rng_below(&r, with_missing ? 4 : 3);
+                y[v] = (int8_t)sg_rng_below(&r, with_missing ? 4 : 3);
+                het_x += x[v] == 1;
+                het_y += y[v] == 1;
+                both += x[v] == 1 && y[v] == 1;
+                opposite += x[v] + y[v] == 2 && x[v] != 1;
+                het_hom += x[v] == 1 && (y[v] == 0 || y[v] == 2);
+                hom_het += y[v] == 1 && (x[v] == 0 || x[v] == 2);
+            }
+            ibs0 = opposite;
+            sg_people_pack(&p, 0, x);
+            sg_people_pack(&p, 1, y);
+            const int64_t less = both + (het_hom < hom_het ? het_hom : hom_het);
+            const double called = 0.5 - (double)(4 * ibs0 + het_hom + hom_het) / (4.0 * (double)less);
+            ck_assert(less ? fabs(sg_kinship_called(&p, 0, 1) - called) < 1e-12 : isnan(sg_kinship_called(&p, 0, 1)));
+            const double least = (double)(het_x < het_y ? het_x : het_y);
+            if (!with_missing) {
+                ck_assert_int_eq(sg_opposite(sg_people_lo(&p, 0), sg_people_lo(&p, 1), p.n_word), opposite);
+                const double want =
+                    (double)(both - 2 * opposite) / (2 * least) + 0.5 - (double)(het_x + het_y) / (4 * least);
+                ck_assert(least > 0 ? fabs(sg_kinship(&p, 0, &p, 1) - want) < 1e-12 : isnan(sg_kinship(&p, 0, &p, 1)));
+            }
+            sg_arena_clear(&a);
+        }
+}
+END_TEST
+
 START_TEST(neighbourhoods_are_those_of_a_plain_loop)
 {
     sg_arena a = unit_arena(1 << 26);
@@ -187,4 +229,5 @@ END_TEST
 UNIT_MAIN("stat", pairs_threes_and_fis_are_those_of_a_plain_loop,
           components_are_eigenvectors_and_scores_have_their_variance, a_shifted_cloud_is_as_far_as_it_was_shifted,
           sums_give_correlation_slope_and_drift_and_an_interval_around_them,
-          kinship_is_a_half_with_oneself_and_a_quarter_with_a_child, neighbourhoods_are_those_of_a_plain_loop)
+          kinship_is_a_half_with_oneself_and_a_quarter_with_a_child, kinship_of_any_width_is_the_definition,
+          neighbourhoods_are_those_of_a_plain_loop)
