@@ -278,8 +278,10 @@ static void read_callback(const json_t *given, sg_job_request *q, sg_field_error
         return;
     const int before = e->n;
     read_text(given, "/callback_url", sizeof q->callback_url - 1, NULL, q->callback_url, e);
-    if (e->n == before && !sg_url_parse(q->callback_url, &tls, host, sizeof host))
+    if (e->n == before && !sg_url_parse(q->callback_url, &tls, host, sizeof host)) {
         sg_field_error(e, "/callback_url", "want an absolute http or https URL without user or fragment");
+        q->callback_url[0] = '\0';
+    }
 }
 
 static sg_status read_root(const json_t *root, int64_t people_max, sg_job_request *q, sg_field_errors *e, sg_err *err)

@@ -279,17 +279,14 @@ bool sg_routes_job(const sg_service *s, const sg_request *q, sg_answer *a, const
     char id[SG_ID_TEXT];
     sg_err err = {0};
     sg_request_segment(q, "/v1/jobs/{id}", 0, id, sizeof id);
-    const sg_status st = sg_store_job_get(s->store, id, out, &err);
-    if (st && st != SG_NOT_FOUND) {
+    const sg_job_sight sight = {.owner = who->owner,
+                                .everybodys = !owner_only && (who->scopes & SG_SCOPE_ADMIN),
+                                .withheld = !owner_only && (who->scopes & SG_SCOPE_RELEASE_REVIEW)};
+    const sg_status st = sg_store_job_seen(s->store, id, &sight, out, &err);
+    if (st && st != SG_NOT_FOUND)
         sg_answer_error(a, q, st, &err);
-        return false;
-    }
-    const bool mine = !st && !strcmp(out->owner, who->owner);
-    const bool admin = !st && !owner_only && (who->scopes & SG_SCOPE_ADMIN);
-    const bool reviewed =
-        !st && !owner_only && (who->scopes & SG_SCOPE_RELEASE_REVIEW) && out->state == SG_JOB_WITHHELD;
-    if (mine || admin || reviewed)
-        return true;
+    if (st != SG_NOT_FOUND)
+        return !st;
     sg_answer_problem(a, q, 404, NULL, "there is no such job"); /* the same words for nobody's and somebody else's */
     return false;
 }

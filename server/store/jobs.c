@@ -12,6 +12,11 @@ static const char add_sql[] =
     "options, state, created_ms, updated_ms, callback_url, priority) VALUES (?1, ?2, ?3, ?4, ?5, "
     "?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12, ?13, ?14)";
 static const char get_sql[] = "SELECT " JOB_COLUMNS " FROM jobs WHERE id = ?";
+/* Where no job has the id the newest is looked at instead, so that nobody's id costs what another's does. */
+static const char seen_sql[] =
+    "SELECT " JOB_COLUMNS
+    " FROM jobs WHERE seq = ifnull((SELECT seq FROM jobs WHERE id = ?1), 0) + (SELECT max(seq) FROM jobs) * "
+    "((SELECT seq FROM jobs WHERE id = ?1) IS NULL) AND (owner = ?2 OR ?3 OR (?4 AND state = 'withheld')) AND id = ?1";
 static const char next_sql[] =
     "SELECT " JOB_COLUMNS " FROM jobs WHERE seq = (SELECT seq FROM queue ORDER BY place LIMIT 1)";
 static const char each_sql[] = "SELECT " JOB_COLUMNS " FROM jobs WHERE (?1 = '' OR owner = ?1) AND (?2 = '' OR model = "
@@ -107,6 +112,17 @@ sg_status sg_store_job_get(sg_store *s, const char *id, sg_job *out, sg_err *err
     const sg_status st = one_job(s, sg_store_query(s, get_sql, err, "t", key), out, &row, err);
     sg_store_unlock(s);
     return st || row ? st : sg_fail(err, SG_NOT_FOUND, "no job has the id \"%s\"", key);
+}
+
+sg_status sg_store_job_seen(sg_store *s, const char *id, const sg_job_sight *who, sg_job *out, sg_err *err)
+{
+    bool row;
+    sg_store_lock(s);
+    const sg_status st = one_job(
+        s, sg_store_query(s, seen_sql, err, "ttii", id, who->owner, (int64_t)who->everybodys, (int64_t)who->withheld),
+        out, &row, err);
+    sg_store_unlock(s);
+    return st || row ? st : sg_fail(err, SG_NOT_FOUND, "this caller sees no job with the id \"%s\"", id);
 }
 
 sg_status sg_store_job_next(sg_store *s, sg_job *out, sg_err *err)

@@ -117,6 +117,15 @@ typedef struct sg_job_file {
 sg_status sg_store_job_add(sg_store *s, sg_job *j, sg_err *err) SG_MUST_USE;                   /* fills seq */
 sg_status sg_store_job_get(sg_store *s, const char *id, sg_job *out, sg_err *err) SG_MUST_USE; /* NOT_FOUND */
 
+/* Whose jobs somebody sees: their own; everybody's; or, as a reviewer, whatever is withheld. */
+typedef struct sg_job_sight {
+    const char *owner;
+    bool everybodys, withheld;
+} sg_job_sight;
+
+/* A job that this caller sees. NOT_FOUND where there is none and where it is another's, and either takes the same time. */
+sg_status sg_store_job_seen(sg_store *s, const char *id, const sg_job_sight *who, sg_job *out, sg_err *err) SG_MUST_USE;
+
 /* The one function that moves a job. STATE when the table forbids it or the job is not in `from` (any more); NOT_FOUND.
  * reason: a code, or "" . Clears the stage; sets finished_ms when `to` is a finished state, and started_ms and
  * attempts + 1 when it is RUNNING. */
