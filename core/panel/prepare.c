@@ -11,6 +11,7 @@
 #include "panel/prepare_inside.h"
 #include "panel/qc.h"
 #include "panel/region.h"
+#include "panel/strata.h"
 
 #include <assert.h>
 #include <limits.h>
@@ -102,6 +103,8 @@ static sg_status check_options(work *w, sg_err *err)
     SG_TRY(share("geno", o->geno, err));
     SG_TRY(share("mind", o->mind, err));
     SG_TRY(share("hwe", o->hwe, err));
+    if (o->strata < 0 || o->strata > SG_STRATA_MAX)
+        return sg_fail(err, SG_LIMIT, "--strata is %lld, want 0 to %d", (long long)o->strata, SG_STRATA_MAX);
     if (o->rank == SG_RANK_EFFECT && o->clump.on)
         return sg_fail(err, SG_LIMIT, "--rank effect reads no p to clump by; --min-distance keeps SNPs apart");
     if (!o->bfile == !o->vcf)
@@ -629,7 +632,16 @@ static sg_status make_dataset(work *w, sg_buf *json, sg_err *err)
     SG_TRY(make_people(w, &ds, person, id, err));
     for (int64_t i = 0; family && i < n; i++)
         family[i] = w->family[person[i]];
-    SG_TRY(sg_split(&w->o->split, person, family, ds.label, n, ds.n_label, w->a, ds.role, ds.mark, err));
+    sg_split_options split = w->o->split;
+    uint8_t *stratum = w->o->strata > 1 ? SG_NEW(w->a, uint8_t, n) : NULL;
+    if (w->o->strata > 1 && !stratum)
+        return sg_arena_full(w->a, "the dataset", err);
+    if (stratum)
+        SG_TRY(sg_strata(&ds.people, (int)w->o->strata, w->run, w->a, stratum, err));
+    for (int64_t i = 0; stratum && i < n; i++)
+        w->rep->n_stratum[stratum[i]]++;
+    split.stratum = stratum;
+    SG_TRY(sg_split(&split, person, family, ds.label, n, ds.n_label, w->a, ds.role, ds.mark, err));
     int64_t cases = 0;
     for (int64_t i = 0; i < n; i++) {
         w->rep->n_role[ds.role[i]][ds.label[i]]++;

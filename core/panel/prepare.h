@@ -17,6 +17,7 @@
 #include "panel/panel.h"
 #include "panel/relatives.h"
 #include "panel/split.h"
+#include "panel/strata.h"
 
 /* By what the --top are chosen. EFFECT: 2 f (1 - f) beta^2, the variance explained, f of our people; for published scores,
  * which have no p. */
@@ -39,6 +40,7 @@ typedef struct sg_prepare_options {
     double prevalence; /* NaN: the share among the people */
     sg_impute impute;
     sg_split_options split;
+    int64_t strata; /* groups of like ancestry, each split by itself; 0 or 1: none are looked for */
     sg_relatives_options relatives;
 } sg_prepare_options;
 sg_prepare_options sg_prepare_default(void);
@@ -49,6 +51,7 @@ typedef struct sg_prepare_report {
     double threshold;                                             /* NaN unless the phenotype was cut */
     int64_t n_role[SG_N_ROLE][SG_LABEL_MAX];
     int64_t n_calibration[SG_LABEL_MAX]; /* of the test people of each label */
+    int64_t n_stratum[SG_STRATA_MAX];    /* people of each group of like ancestry; all 0 when none were looked for */
     int64_t n_audit[SG_N_ROLE];          /* placed by a coin; none in VAL */
     sg_relatives_report kin;
     int n_file;            /* genotype files */

@@ -76,6 +76,7 @@ static json_t *options_json(const sg_prepare_options *o)
     put_real(j, "test", o->split.test);
     put_real(j, "val", o->split.val);
     put_real(j, "audit", o->split.audit);
+    put_int(j, "strata", o->strata);
     return j;
 }
 
@@ -112,6 +113,11 @@ static json_t *people_json(const sg_prepare_report *r)
     for (int l = 0; l < 2; l++)
         (void)json_array_append_new(halves, json_integer(r->n_calibration[l]));
     (void)json_object_set_new(j, "test_for_calibration_by_label", halves);
+    json_t *strata = json_array();
+    for (int g = 0; g < SG_STRATA_MAX; g++)
+        if (r->n_stratum[g])
+            (void)json_array_append_new(strata, json_integer(r->n_stratum[g]));
+    (void)json_object_set_new(j, "strata", strata);
     put_int(audit, "train", r->n_audit[SG_ROLE_TRAIN]);
     put_int(audit, "test", r->n_audit[SG_ROLE_TEST]);
     (void)json_object_set_new(j, "audit_by_coin", audit);

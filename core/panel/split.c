@@ -83,12 +83,13 @@ static quota quota_of(const sg_split_options *o, int64_t all, int64_t open, cons
     return q;
 }
 
-static sg_status split_label(const sg_split_options *o, const int64_t *person, const int8_t *label, int64_t n, int l,
-                             ticket *t, uint8_t *role, uint8_t *mark, sg_err *err)
+/* Everybody of one label and stratum. Returns how many train; *n_all: how many there are. */
+static int64_t split_cell(const sg_split_options *o, const int64_t *person, const int8_t *label, int64_t n, int l,
+                          int g, ticket *t, uint8_t *role, uint8_t *mark, int64_t *n_all)
 {
     int64_t open = 0, given[SG_N_ROLE] = {0}, given_audit = 0, all = 0, half[2] = {0}, train = 0;
     for (int64_t i = 0; i < n; i++) {
-        if (label[i] != l)
+        if (label[i] != l || (o->stratum && o->stratum[i] != g))
             continue;
         all++;
         if (role[i] == OPEN) {
@@ -118,6 +119,22 @@ static sg_status split_label(const sg_split_options *o, const int64_t *person, c
         const int to = half[SG_MARK_CALIBRATION] < half[0];
         half[to]++;
         mark[i] |= to ? SG_MARK_CALIBRATION : 0;
+    }
+    *n_all = all;
+    return train;
+}
+
+static sg_status split_label(const sg_split_options *o, const int64_t *person, const int8_t *label, int64_t n, int l,
+                             ticket *t, uint8_t *role, uint8_t *mark, sg_err *err)
+{
+    int most = 0;
+    for (int64_t i = 0; o->stratum && i < n; i++)
+        most = o->stratum[i] > most ? o->stratum[i] : most;
+    int64_t train = 0, all = 0;
+    for (int g = 0; g <= most; g++) {
+        int64_t cell;
+        train += split_cell(o, person, label, n, l, g, t, role, mark, &cell);
+        all += cell;
     }
     return train > 0
                ? SG_OK

@@ -19,6 +19,7 @@ typedef struct sg_split_options {
      * fewer than 500: their guesses are right within 4 in 100 at best, and the size of TEST would be left to chance. */
     double audit;
     uint64_t seed;
+    const uint8_t *stratum; /* [n] groups that are split by themselves within each label (strata.h); NULL: one */
 } sg_split_options;
 
 /* role [n] overwritten, stratified: each label is split by itself, by one random number per person. person [n]: row of

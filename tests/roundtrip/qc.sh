@@ -104,6 +104,22 @@ plink2 --bfile "$work/left" --freq --out "$work/f" >/dev/null
 column "$work/f.afreq" ID ALT_FREQS >"$work/want"
 check "the panel's frequencies are plink2's" same 1e-5 1000
 
+# ---- groups of like ancestry: each continent's people have nearly their share of the audit set ----
+audited() { # audited STRATA SEED: squared distances of the shares audited from 0.3, over continents, by the number there
+    rm -rf "$work/a"
+    "$SNPGEN" prepare --bfile "$H" --pheno "$work/even" --sumstats "$work/sums" --top 2000 --relatives ignore --audit 0.3 --test 0.2 \
+        --strata "$1" --seed "$2" --quiet --out "$work/a" >"$work/log" 2>&1 || { cat "$work/log" >&2; return 1; }
+    awk 'FNR == 1 { for (i = 1; i <= NF; i++) at[$i] = i }
+        NR == FNR { population[$1, $2] = $4; next } FNR > 1 { p = population[$1, $2]; n[p]++; a[p] += $(at["audit"]) }
+        END { for (p in n) d += n[p] * (a[p] / n[p] - 0.3) ^ 2; print d }' "$H.pop" "$work/a/split.tsv"
+}
+awk '{ print $1, $2, 1 + NR % 2 }' "$H.fam" >"$work/even"
+more_even() {
+    for seed in 1 2 3 4; do echo "$(audited 8 $seed) $(audited 0 $seed)"; done |
+        awk '{ a += $1; b += $2 } END { printf "    %.3f with eight groups, %.3f without\n", a, b; exit !(NF == 2 && a < b / 3) }'
+}
+check "with --strata the audit set holds every continent in proportion" more_even
+
 # ---- published scores and a summary table, with columns of many names ----
 cat >"$work/score.py" <<'END'
 """score.py FILE BFILE FREQ ID,CHROM,POS,A1,A2,EFFECT,P: the SNPs that prepare may choose, best first, with the effect of A1 of the .bim."""

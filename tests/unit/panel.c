@@ -6,6 +6,7 @@
 #include "formats/chrom.h"
 #include "panel/qc.h"
 #include "panel/split.h"
+#include "panel/strata.h"
 
 #include <math.h>
 
@@ -247,6 +248,86 @@ START_TEST(an_audit_set_is_placed_by_fair_coins_and_test_is_halved_with_families
 }
 END_TEST
 
+START_TEST(every_stratum_has_its_share_of_each_role_and_of_the_audit_set)
+{
+    enum { N = 4000, G = 3 };
+    sg_arena a = unit_arena(1 << 20);
+    sg_err err = {0};
+    static int64_t person[N];
+    static int8_t label[N];
+    static uint8_t role[N], mark[N], stratum[N], plain[N], plain_mark[N], one[N];
+    int64_t all[2][G] = {{0}}, audit[2][G] = {{0}}, val[2][G] = {{0}};
+    sg_split_options o = {.test = 0.2, .val = 0.25, .audit = 0.3, .seed = 9};
+    for (int i = 0; i < N; i++) {
+        person[i] = i;
+        label[i] = i % 4 == 0;
+        stratum[i] = (uint8_t)(i % 10 < 6 ? 0 : i % 10 < 9 ? 1 : 2);
+    }
+    ck_ok(sg_split(&o, person, NULL, label, N, 2, &a, plain, plain_mark, &err), err);
+    o.stratum = one; /* everybody in one: nothing changes */
+    ck_ok(sg_split(&o, person, NULL, label, N, 2, &a, role, mark, &err), err);
+    ck_assert_mem_eq(role, plain, N);
+    ck_assert_mem_eq(mark, plain_mark, N);
+    o.stratum = stratum;
+    ck_ok(sg_split(&o, person, NULL, label, N, 2, &a, role, mark, &err), err);
+    for (int i = 0; i < N; i++) {
+        all[label[i]][stratum[i]]++;
+        audit[label[i]][stratum[i]] += (mark[i] & SG_MARK_AUDIT) != 0;
+        val[label[i]][stratum[i]] += role[i] == SG_ROLE_VAL;
+    }
+    for (int l = 0; l < 2; l++)
+        for (int g = 0; g < G; g++) {
+            ck_assert_double_eq_tol((double)audit[l][g], 0.3 * (double)all[l][g], 0.51);
+            ck_assert_double_eq_tol((double)val[l][g], 0.25 * 0.8 * (double)all[l][g], 1.01);
+        }
+    sg_arena_clear(&a);
+}
+END_TEST
+
+/* Three populations whose frequencies differ by a little at each SNP, in an order that tells nothing. */
+START_TEST(groups_of_like_ancestry_are_the_populations)
+{
+    enum { N = 600, M = 700, G = 3 };
+    sg_arena a = unit_arena((size_t)64 << 20);
+    sg_err err = {0};
+    sg_people p;
+    sg_pool *pool;
+    static uint8_t one[N], many[N];
+    int8_t code[M];
+    int64_t table[G][G] = {{0}};
+    ck_ok(sg_people_new(N, M, &a, &p, &err), err);
+    for (int i = 0; i < N; i++) {
+        sg_rng r = sg_rng_stream(1, SG_RNG_TEST, (uint64_t)i, 0);
+        for (int v = 0; v < M; v++) {
+            sg_rng f = sg_rng_stream(2, SG_RNG_TEST, (uint64_t)v, (uint32_t)(i % 7 % G));
+            code[v] = (int8_t)sg_rng_binomial2(&r, 0.4 + 0.2 * sg_rng_uniform(&f));
+        }
+        sg_people_pack(&p, i, code);
+    }
+    ck_ok(sg_strata(&p, G, NULL, &a, one, &err), err);
+    ck_ok(sg_pool_new(3, &pool, &err), err);
+    ck_ok(sg_strata(&p, G, &(sg_run){.pool = pool}, &a, many, &err), err);
+    sg_pool_free(pool);
+    ck_assert_mem_eq(one, many, N);
+    for (int i = 0; i < N; i++)
+        table[i % 7 % G][one[i]]++;
+    int64_t right = 0;
+    for (int k = 0; k < G; k++)
+        right += table[k][0] > table[k][1] ? (table[k][0] > table[k][2] ? table[k][0] : table[k][2])
+                                           : (table[k][1] > table[k][2] ? table[k][1] : table[k][2]);
+    ck_assert_int_ge(right, N * 95 / 100);
+    int used[G] = {0};
+    for (int i = 0; i < N; i++)
+        used[one[i]]++;
+    ck_assert(used[0] > 100 && used[1] > 100 && used[2] > 100);
+    memset(many, 9, sizeof many);
+    ck_ok(sg_strata(&p, 1, NULL, &a, many, &err), err); /* one group: nobody is looked at */
+    for (int i = 0; i < N; i++)
+        ck_assert_int_eq(many[i], 0);
+    sg_arena_clear(&a);
+}
+END_TEST
+
 START_TEST(shares_of_the_audit_set_have_a_default_and_limits)
 {
     enum { N = 4000 };
@@ -454,6 +535,7 @@ END_TEST
 UNIT_MAIN("panel", chromosomes_are_in_genome_order_whatever_they_are_called,
           alleles_agree_directly_swapped_or_on_the_other_strand, a_palindrome_is_settled_by_frequency_or_not_at_all,
           the_exact_test_is_the_definition, counting_by_words_is_counting_one_by_one,
+          every_stratum_has_its_share_of_each_role_and_of_the_audit_set, groups_of_like_ancestry_are_the_populations,
           an_audit_set_is_placed_by_fair_coins_and_test_is_halved_with_families_whole,
           shares_of_the_audit_set_have_a_default_and_limits,
           the_split_is_stratified_and_a_person_keeps_the_role_when_others_leave,
