@@ -161,6 +161,8 @@ bool sg_http_accepts(const char *accept, const char *type);
 void sg_http_base64(const uint8_t *b, size_t n, char *out);
 /* The seconds of Prefer: wait=N (RFC 7240), -1 when it asks for no wait. */
 int64_t sg_http_prefer_wait(const char *prefer);
+/* An Idempotency-Key, an RFC 8941 string or a bare token: 1..255 visible ASCII characters. */
+bool sg_http_key_ok(const char *key);
 /* "Bearer xyz" -> xyz, NULL when it is anything else. */
 const char *sg_http_bearer(const char *authorization);
 

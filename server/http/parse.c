@@ -292,6 +292,15 @@ const char *sg_http_bearer(const char *authorization)
     return t;
 }
 
+bool sg_http_key_ok(const char *key)
+{
+    const size_t n = strlen(key);
+    for (size_t i = 0; i < n; i++)
+        if (key[i] <= 0x20 || key[i] >= 0x7f)
+            return false;
+    return n >= 1 && n <= 255;
+}
+
 void sg_request_segment(const sg_request *q, const char *pattern, int n, char *out, size_t n_out)
 {
     const char *p = q->path;

@@ -81,16 +81,10 @@ json_t *sg_routes_job_json(const sg_service *s, const sg_job *job)
 
 /* ---- POST /v1/jobs ---- */
 
-/* An RFC 8941 string or a bare token: 1..255 visible ASCII characters. */
 static bool idempotency_key(const sg_request *q, sg_answer *a, const char **out)
 {
     *out = sg_request_header(q, "Idempotency-Key");
-    if (!*out)
-        return true;
-    const size_t n = strlen(*out);
-    bool fine = n >= 1 && n <= 255;
-    for (size_t i = 0; fine && i < n; i++)
-        fine = (*out)[i] > 0x20 && (*out)[i] < 0x7f;
+    const bool fine = !*out || sg_http_key_ok(*out);
     if (!fine)
         sg_answer_problem(a, q, 400, NULL, "Idempotency-Key wants 1..255 visible ASCII characters without blanks");
     return fine;
