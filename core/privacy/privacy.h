@@ -119,6 +119,8 @@ sg_status sg_verdict_json(const sg_verdict *v, sg_buf *b, sg_err *err) SG_MUST_U
 sg_status sg_verdict_requester_json(const sg_verdict *v, sg_buf *b, sg_err *err) SG_MUST_USE;
 /* The same two as self-contained pages. */
 sg_status sg_verdict_html(const sg_verdict *v, bool committee, sg_buf *b, sg_err *err) SG_MUST_USE;
+/* The same pages from what sg_verdict_json wrote, kept meanwhile. FORMAT: it is not that. */
+sg_status sg_verdict_page(const char *json, size_t n, bool committee, sg_buf *b, sg_err *err) SG_MUST_USE;
 
 /* From the worker's process to the daemon's: bytes authenticated with a key only those two share. unseal: PRIVACY when
  * a byte differs. files_digest: SHA-256 over the release files' digests, carried inside so that files and verdict are

@@ -26,27 +26,37 @@ static sg_status value(const json_t *v, sg_buf *b, sg_err *err)
     return json_is_number(v) ? sg_buf_printf(b, err, "%.4g", json_number_value(v)) : sg_buf_printf(b, err, "-");
 }
 
-static sg_status head(const json_t *root, const sg_verdict *v, sg_buf *b, sg_err *err)
+/* Text of an operator or of a file, safe between tags and in quotes. */
+static sg_status escaped(const char *s, sg_buf *b, sg_err *err)
 {
-    const char *outcome = sg_outcome_name(sg_verdict_outcome(v)), *reason = sg_verdict_reason(v);
-    char subject[SG_DIGEST_HEX], policy[SG_DIGEST_HEX];
-    sg_hex(sg_verdict_subject(v)->b, SG_DIGEST_BYTES, subject);
-    sg_hex(sg_verdict_policy(v)->b, SG_DIGEST_BYTES, policy);
+    for (; *s; s++) {
+        const char *as = *s == '<' ? "&lt;" : *s == '>' ? "&gt;" : *s == '&' ? "&amp;" : *s == '"' ? "&quot;" : NULL;
+        SG_TRY(as ? sg_buf_add(b, as, strlen(as), err) : sg_buf_add(b, s, 1, err));
+    }
+    return SG_OK;
+}
+
+static sg_status head(const json_t *root, sg_buf *b, sg_err *err)
+{
+    const char *outcome = text(root, "outcome"), *reason = text(root, "reason"), *words = sg_reason_words(reason);
+    const json_t *policy = json_object_get(root, "policy"),
+                 *cohort = json_object_get(json_object_get(root, "measurement"), "cohort");
     SG_TRY(sg_buf_printf(
         b, err,
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Release gate</title><style>%s</style>"
         "<h1>Release gate</h1><p class=\"big %s\">%s%s%s</p>",
         style, outcome, outcome, *reason ? ": " : "", reason));
-    if (*reason)
-        SG_TRY(sg_buf_printf(b, err, "<p>%s.</p>", sg_reason_words(reason)));
-    if (sg_verdict_low_power(v))
+    if (words)
+        SG_TRY(sg_buf_printf(b, err, "<p>%s.</p>", words));
+    if (json_is_true(json_object_get(json_object_get(root, "decision"), "low_power")))
         SG_TRY(sg_buf_printf(
             b, err,
             "<p class=\"withhold\">Judged by limits for few people (low_power): what passed may have passed because "
             "nobody could have seen more.</p>"));
-    return sg_buf_printf(
-        b, err, "<table><tr><td>cohort<td><code>%s</code><tr><td>policy<td>%s, tier %s, <code>%s</code></table>",
-        subject, text(json_object_get(root, "policy"), "name"), text(json_object_get(root, "policy"), "tier"), policy);
+    SG_TRY(sg_buf_printf(b, err, "<table><tr><td>cohort<td><code>%s</code><tr><td>policy<td>", text(cohort, "digest")));
+    SG_TRY(escaped(text(policy, "name"), b, err));
+    return sg_buf_printf(b, err, ", tier %s, <code>%s</code></table>", text(policy, "tier"),
+                         text(root, "policy_digest"));
 }
 
 static sg_status basis(const json_t *m, sg_buf *b, sg_err *err)
@@ -175,18 +185,17 @@ static sg_status not_tested(sg_buf *b, sg_err *err)
         "say that the cohort is anonymous.</p>\n");
 }
 
-sg_status sg_verdict_html(const sg_verdict *v, bool committee, sg_buf *b, sg_err *err)
+sg_status sg_verdict_page(const char *json, size_t n, bool committee, sg_buf *b, sg_err *err)
 {
-    sg_buf json;
-    sg_buf_init(&json, 1 << 21);
-    sg_status st = sg_verdict_json(v, &json, err);
-    json_t *root = st ? NULL : json_loadb((const char *)json.data, json.n, 0, NULL);
-    sg_buf_clear(&json);
-    if (!st && !root)
-        st = sg_fail(err, SG_INTERNAL, "the verdict is not JSON");
+    json_t *root = json_loadb(json, n, 0, NULL);
     const json_t *m = json_object_get(root, "measurement");
+    const char *outcome = text(root, "outcome");
+    sg_status st = SG_OK;
+    if (!m || (strcmp(outcome, "pass") != 0 && strcmp(outcome, "withhold") != 0 && strcmp(outcome, "fail") != 0) ||
+        (*text(root, "reason") && !sg_reason_words(text(root, "reason"))))
+        st = sg_fail(err, SG_FORMAT, "what was kept of a verdict is not one");
     if (!st)
-        st = head(root, v, b, err);
+        st = head(root, b, err);
     if (!st && committee)
         st = basis(m, b, err);
     if (!st && committee)
@@ -199,4 +208,15 @@ sg_status sg_verdict_html(const sg_verdict *v, bool committee, sg_buf *b, sg_err
         st = not_tested(b, err);
     json_decref(root);
     return st ? st : sg_buf_printf(b, err, "</html>\n");
+}
+
+sg_status sg_verdict_html(const sg_verdict *v, bool committee, sg_buf *b, sg_err *err)
+{
+    sg_buf json;
+    sg_buf_init(&json, 1 << 21);
+    sg_status st = sg_verdict_json(v, &json, err);
+    if (!st)
+        st = sg_verdict_page((const char *)json.data, json.n, committee, b, err);
+    sg_buf_clear(&json);
+    return st;
 }

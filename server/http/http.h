@@ -157,6 +157,8 @@ sg_range_kind sg_http_range(const char *header, int64_t n, int64_t *first, int64
 bool sg_http_etag_in(const char *list, const char *etag);
 /* Whether an Accept header allows "type/subtype". */
 bool sg_http_accepts(const char *accept, const char *type);
+/* How much it wants that type, 0 (not at all) to 1000. */
+int sg_http_quality(const char *accept, const char *type);
 /* Standard base64, terminated; out has 4 * ((n + 2) / 3) + 1 bytes. */
 void sg_http_base64(const uint8_t *b, size_t n, char *out);
 /* The seconds of Prefer: wait=N (RFC 7240), -1 when it asks for no wait. */

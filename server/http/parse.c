@@ -198,30 +198,35 @@ bool sg_http_etag_in(const char *list, const char *etag)
     return false;
 }
 
-/* q=0 in the parameters of one media range (length n). */
-static bool refused(const char *s, size_t n)
+/* The weight in the parameters of one media range (length n), in thousandths; 1000 where none is said or what is said is none. */
+static int weight_of(const char *s, size_t n)
 {
-    for (size_t i = 0; i + 3 < n; i++)
-        if (s[i] == ';') {
-            size_t k = i + 1;
-            while (k < n && (s[k] == ' ' || s[k] == '\t'))
-                k++;
-            if (k + 2 < n && (s[k] == 'q' || s[k] == 'Q') && s[k + 1] == '=' && s[k + 2] == '0') {
-                for (k += 3; k < n && (s[k] == '.' || s[k] == '0' || s[k] == ' '); k++)
-                    ;
-                return k == n;
-            }
-        }
-    return false;
+    for (size_t i = 0; i < n; i++) {
+        if (s[i] != ';')
+            continue;
+        size_t k = i + 1;
+        while (k < n && (s[k] == ' ' || s[k] == '\t'))
+            k++;
+        if (k + 2 >= n || (s[k] != 'q' && s[k] != 'Q') || s[k + 1] != '=')
+            continue;
+        k += 2;
+        if (s[k] != '0')
+            return 1000;
+        int q = 0, digit = 100;
+        if (++k < n && s[k] == '.')
+            for (k++; k < n && isdigit((unsigned char)s[k]); k++, digit /= 10)
+                q += (s[k] - '0') * digit;
+        return q;
+    }
+    return 1000;
 }
 
-bool sg_http_accepts(const char *accept, const char *type)
+int sg_http_quality(const char *accept, const char *type)
 {
     if (!accept || !*accept)
-        return true;
+        return 1000;
     const size_t n_type = strlen(type), n_main = strcspn(type, "/");
-    int best = 0; /* how exact the best matching range is: a/b beats a/star beats star/star */
-    bool yes = false;
+    int best = 0, weight = 0; /* how exact the best matching range is: a/b beats a/star beats star/star */
     for (const char *p = accept; *p;) {
         p += strspn(p, " \t,");
         const size_t n = strcspn(p, ",");
@@ -232,13 +237,18 @@ bool sg_http_accepts(const char *accept, const char *type)
                           : m == n_main + 2 && !strncasecmp(p, type, n_main + 1) && p[n_main + 1] == '*' ? 2
                           : m == 3 && !strncmp(p, "*/*", 3)                                              ? 1
                                                                                                          : 0;
-        if (exact > best || (exact == best && exact > 0 && !yes)) {
-            best = exact;
-            yes = !refused(p, n);
-        }
+        const int q = exact ? weight_of(p, n) : 0;
+        if (exact > best || (exact == best && q > weight))
+            weight = q;
+        best = exact > best ? exact : best;
         p += n;
     }
-    return yes;
+    return weight;
+}
+
+bool sg_http_accepts(const char *accept, const char *type)
+{
+    return sg_http_quality(accept, type) > 0;
 }
 
 int64_t sg_http_prefer_wait(const char *prefer)

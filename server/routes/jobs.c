@@ -11,6 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { VERDICT_MAX = 4 << 20 };
+
 /* ---- a job as JSON ---- */
 
 static json_t *time_or_null(int64_t ms)
@@ -356,24 +358,89 @@ void sg_route_job_delete(void *ctx, const sg_request *q, sg_answer *a)
         sg_routes_json(a, q, job.state == SG_JOB_RUNNING ? 202 : 200, sg_routes_job_json(s, &job), false);
 }
 
-/* What a requester may know of the checks: the outcome and a code. The numbers are the committee's. */
+/* ---- the report ---- */
+
+typedef struct report {
+    const sg_job *job;
+    sg_buf verdict; /* as JSON; empty: there is none */
+    bool committee;
+} report;
+
+/* The outcome and a code; with the numbers for the committee alone. */
+static void report_json(const sg_request *q, sg_answer *a, const report *r)
+{
+    const sg_job *job = r->job;
+    const char *outcome = job->state == SG_JOB_RELEASED   ? "released"
+                          : job->state == SG_JOB_WITHHELD ? "withheld"
+                                                          : NULL;
+    json_t *j =
+        json_pack("{s:s,s:s,s:b,s:s,s:s,s:I,s:{s:I,s:I}}", "job", job->id, "state", sg_job_state_name(job->state),
+                  "synthetic", 1, "model", job->model, "model_digest", job->model_digest, "seed", (json_int_t)job->seed,
+                  "cohort", "cases", (json_int_t)job->n_case, "controls", (json_int_t)job->n_control);
+    (void)json_object_set_new(j, "outcome", outcome ? json_string(outcome) : json_null());
+    (void)json_object_set_new(j, "reason", *job->reason ? json_string(job->reason) : json_null());
+    (void)json_object_set_new(j, "finished", time_or_null(job->finished_ms));
+    if (r->committee && r->verdict.n)
+        (void)json_object_set_new(j, "verdict", json_loadb((const char *)r->verdict.data, r->verdict.n, 0, NULL));
+    sg_routes_json(a, q, 200, j, true);
+}
+
+static void report_html(const sg_request *q, sg_answer *a, const report *r)
+{
+    const sg_job *job = r->job;
+    const bool judged = r->verdict.n && (sg_job_state_finished(job->state) || r->committee);
+    sg_err err = {0};
+    const sg_status st =
+        judged ? sg_verdict_page((const char *)r->verdict.data, r->verdict.n, r->committee, &a->body, &err)
+               : sg_buf_printf(
+                     &a->body, &err,
+                     "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Release gate</title>"
+                     "<h1>Release gate</h1><p>The job %s is %s%s%s. No checks of it are to be told.</p></html>\n",
+                     job->id, sg_job_state_name(job->state), *job->reason ? ": " : "", job->reason);
+    if (st) {
+        sg_answer_error(a, q, st == SG_FORMAT ? SG_INTERNAL : st, &err);
+        return;
+    }
+    a->status = 200;
+    (void)snprintf(a->type, sizeof a->type, "text/html; charset=utf-8");
+    const sg_digest d = sg_sha256_of(a->body.data, a->body.n);
+    sg_hex(d.b, 16, a->etag);
+    sg_answer_header(a, "Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'");
+}
+
+/* JSON, or a page for people. Reviewers get the committee's copy, with every number of the gate, of any job but their own: numbers
+ * in the hands of who asks again and again would teach them the members. */
 void sg_route_job_report(void *ctx, const sg_request *q, sg_answer *a)
 {
     const sg_service *s = ctx;
     sg_caller who;
     sg_job job;
-    if (!sg_routes_caller(s, q, a, SG_SCOPE_JOBS_READ, &who) || !sg_routes_json_wanted(q, a) ||
-        !sg_routes_job(s, q, a, &who, false, &job))
+    sg_err err = {0};
+    if (!sg_routes_caller(s, q, a, SG_SCOPE_JOBS_READ, &who))
         return;
-    const char *outcome = job.state == SG_JOB_RELEASED ? "released" : job.state == SG_JOB_WITHHELD ? "withheld" : NULL;
-    json_t *j =
-        json_pack("{s:s,s:s,s:b,s:s,s:s,s:I,s:{s:I,s:I}}", "job", job.id, "state", sg_job_state_name(job.state),
-                  "synthetic", 1, "model", job.model, "model_digest", job.model_digest, "seed", (json_int_t)job.seed,
-                  "cohort", "cases", (json_int_t)job.n_case, "controls", (json_int_t)job.n_control);
-    (void)json_object_set_new(j, "outcome", outcome ? json_string(outcome) : json_null());
-    (void)json_object_set_new(j, "reason", *job.reason ? json_string(job.reason) : json_null());
-    (void)json_object_set_new(j, "finished", time_or_null(job.finished_ms));
-    sg_routes_json(a, q, 200, j, true);
+    const char *accept = sg_request_header(q, "Accept");
+    const int json = sg_http_quality(accept, "application/json"), html = sg_http_quality(accept, "text/html");
+    if (!json && !html) {
+        sg_answer_problem(a, q, 406, NULL, "this is available as application/json and text/html");
+        return;
+    }
+    if (!sg_routes_job(s, q, a, &who, false, &job))
+        return;
+    report r = {.job = &job,
+                .committee = sg_auth_may(&who, SG_SCOPE_RELEASE_REVIEW) && strcmp(who.owner, job.owner) != 0};
+    sg_buf_init(&r.verdict, VERDICT_MAX);
+    sg_status st = sg_store_job_verdict_get(s->store, job.id, &r.verdict, &err);
+    if (!st && r.committee && r.verdict.n && !strcmp(q->method, "GET"))
+        st = sg_audit_add(s->store, &(sg_audit_event){who.owner, "report.read", job.id, "ok", q->id, ""}, &err);
+    if (st)
+        sg_answer_error(a, q, st, &err);
+    else if (html > json)
+        report_html(q, a, &r);
+    else
+        report_json(q, a, &r);
+    sg_buf_clear(&r.verdict);
+    if (a->status == 200)
+        sg_answer_header(a, "Vary", "Accept");
 }
 
 static void send_file(const sg_service *s, const sg_request *q, sg_answer *a, const sg_caller *who, const sg_job *job,
@@ -395,9 +462,10 @@ static void send_file(const sg_service *s, const sg_request *q, sg_answer *a, co
     a->has_repr = sg_unhex(f.sha256, SG_DIGEST_BYTES, a->repr.b, &err) == SG_OK;
     const char *dot = strrchr(f.name, '.');
     (void)snprintf(a->type, sizeof a->type, "%s",
-                   dot && !strcmp(dot, ".json")  ? "application/json"
-                   : dot && !strcmp(dot, ".txt") ? "text/plain; charset=utf-8"
-                                                 : "application/octet-stream");
+                   dot && !strcmp(dot, ".json")   ? "application/json"
+                   : dot && !strcmp(dot, ".html") ? "text/html; charset=utf-8"
+                   : dot && !strcmp(dot, ".txt")  ? "text/plain; charset=utf-8"
+                                                  : "application/octet-stream");
     sg_answer_header(a, "Content-Disposition", "attachment; filename=\"%s\"", f.name);
     if (!strcmp(q->method, "GET") &&
         sg_audit_add(s->store, &(sg_audit_event){who->owner, "file.download", job->id, "ok", q->id, f.name}, &err))

@@ -66,6 +66,20 @@ static json_t *facts(const sg_pack *p)
                      (int)sg_verdict_low_power(p->verdict), "policy_digest", policy);
 }
 
+/* The requester's copy of the gate's report: status and code, no number. */
+static sg_status write_page(const sg_pack *p, sg_err *err)
+{
+    char path[PATH_TEXT];
+    sg_buf b;
+    path_of(p, "report.html", path);
+    sg_buf_init(&b, 1 << 20);
+    sg_status st = sg_verdict_html(p->verdict, false, &b, err);
+    if (!st)
+        st = sg_file_write(path, 0600, b.data, b.n, err);
+    sg_buf_clear(&b);
+    return st;
+}
+
 static sg_status write_readme(const sg_pack *p, const sg_export_spec *spec, sg_err *err)
 {
     char path[PATH_TEXT];
@@ -79,6 +93,7 @@ static sg_status write_readme(const sg_pack *p, const sg_export_spec *spec, sg_e
         p->work->model, p->model->card.trait, SG_VERSION, p->work->job, (long long)p->work->seed);
     sg_export_describe(spec, o.f);
     (void)fprintf(o.f, "report.json         what was asked for and that the release checks passed\n"
+                       "report.html         the checks' outcome as a page\n"
                        "manifest.json       the signed statement over all of this: snpgen verify FOLDER --key PUB\n"
                        "ro-crate-metadata.json   the same for machines that read RO-Crate\n");
     return sg_out_commit(&o, err);
@@ -117,6 +132,7 @@ sg_status sg_pack_write(const sg_pack *p, const sg_run *run, sg_arena *a, sg_dig
     SG_TRY(sg_export_people(&spec, p->people, run, a, err));
     SG_TRY(sg_export_check(&spec, p->people, run, a, err));
     SG_TRY(write_json(p, "report.json", facts(p), err));
+    SG_TRY(write_page(p, err));
     SG_TRY(write_readme(p, &spec, err));
     SG_TRY(sg_parcel_read(p->work->folder, &parcel, err));
     *files = sg_parcel_digest(&parcel, p->work->job, p->work->attempt);

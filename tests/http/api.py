@@ -105,7 +105,7 @@ def a_cohort_comes_from_request_to_files_that_plink_reads(w):
     expect(job["state"] == "released", job)
     names = [f["name"] for f in job["files"]]
     expect(names == ["README.txt", "cohort.bed", "cohort.bim", "cohort.fam", "cohort.npy", "cohort.pheno", "labels.npy",
-                     "manifest.json", "report.json", "ro-crate-metadata.json"], names)
+                     "manifest.json", "report.html", "report.json", "ro-crate-metadata.json"], names)
     folder = os.path.join(w.d.folder, "got")
     os.makedirs(folder)
     for f in job["files"]:
@@ -221,6 +221,29 @@ def a_report_tells_the_outcome_and_no_number(w):
     expect(r.json["outcome"] == "released" and r.json["reason"] is None, r.json)
     expect(w.alice.get(f"/v1/jobs/{job['id']}/report", If_None_Match=r.headers["etag"]).status == 304)
     expect("auc" not in r.body.decode().lower())
+    path = f"/v1/jobs/{job['id']}/report"
+    page = w.alice.get(path, Accept="text/html,application/xhtml+xml,*/*;q=0.8")
+    expect(page.headers["content-type"] == "text/html; charset=utf-8" and page.headers["vary"] == "Accept", page.headers)
+    told = page.body.decode()
+    expect("What was not tested" in told and "<svg" not in told and "interval" not in told and "nearest" not in told, told[:500])
+    expect("<script" not in told and "src=" not in told and "http:" not in told)
+    expect(w.alice.get(path, Accept="text/html", If_None_Match=page.headers["etag"]).status == 304)
+    expect(w.alice.get(path, Accept="text/html", If_None_Match=r.headers["etag"]).status == 200)  # another representation
+    for accept, kind in (("text/html;q=0.5, application/json;q=0.4", "text/html"), ("text/html;q=0.3, application/json;q=0.4", "application/json"),
+                         ("*/*", "application/json"), ("text/*", "text/html"), ("text/html;q=0, */*", "application/json")):
+        expect(w.alice.get(path, Accept=accept).headers["content-type"].startswith(kind), accept)
+    expect(w.alice.get(path, Accept="image/png").status == 406)
+    kept = w.alice.get(f"/v1/jobs/{job['id']}/files/report.html")
+    expect(kept.body == page.body and kept.headers["content-type"] == "text/html; charset=utf-8", "the page in the release is another one")
+    # who may decide gets the numbers; of their own job they get none
+    expect(len(w.root.get(path).json["verdict"]["measurement"]["checks"]) > 5)
+    told = w.root.get(path, Accept="text/html").body.decode()
+    expect("<svg" in told and "nearest.dcr" in told, told[:500])
+    chair = w.d.client(w.d.key("alice", "--scope", "admin"))
+    expect("verdict" not in chair.get(path).json and b"<svg" not in chair.get(path, Accept="text/html").body)
+    expect(w.bob.get(path, Accept="text/html").status == 404)
+    read = [x for x in map(json.loads, w.d.admin("audit", "export").splitlines()) if x["action"] == "report.read"]
+    expect([(x["actor"], x["subject"]) for x in read] == [("root", job["id"])] * 2, read)
 
 
 def polling_is_cheap_when_nothing_changed(w):

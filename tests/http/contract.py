@@ -220,7 +220,8 @@ def what_has_an_etag_is_not_sent_twice(w):
 
 def files_come_whole_and_in_parts(w):
     for path in (f"/v1/jobs/{w.released()}/manifest", f"/v1/jobs/{w.released()}/files/cohort.bed",
-                 f"/v1/jobs/{w.released()}/files/README.txt", f"/v1/jobs/{w.released()}/files/report.json"):
+                 f"/v1/jobs/{w.released()}/files/README.txt", f"/v1/jobs/{w.released()}/files/report.json",
+                 f"/v1/jobs/{w.released()}/files/report.html"):
         expect(w.alice.get(path).status == 200)
         expect(w.alice.get(path, Range="bytes=1-2").status == 206)
         expect(w.alice.get(path, Range="bytes=99999999-").status == 416)
@@ -239,6 +240,7 @@ def a_job_is_asked_for_followed_and_deleted(w):
     expect(w.alice.ask("POST", f"/v1/jobs/{queued}/verify", {}).status == 409)
     expect(w.alice.get("/v1/jobs/" + queued, Prefer="wait=0").headers["preference-applied"] == "wait=0")
     expect(w.alice.get(f"/v1/jobs/{queued}/report").json["outcome"] is None)
+    expect(b"is queued" in w.alice.get(f"/v1/jobs/{queued}/report", Accept="text/html").body)
     expect(w.alice.ask("DELETE", "/v1/jobs/" + queued).status == 200)
     one, two = w.released(), w.another
     expect(w.alice.ask("POST", f"/v1/jobs/{two}/verify").status == 202)

@@ -428,6 +428,9 @@ def a_withheld_job_is_approved_or_rejected_by_somebody_else_once(w):
                  {**yes, "owner": "rhea"}):
         expect(rhea.ask("POST", path, body).status == 422, body)
     expect(rhea.ask("POST", path, "x", {"Content-Type": "application/json"}).status == 400)
+    report = f"/v1/jobs/{one}/report"
+    expect(rhea.get(report).json["verdict"]["outcome"] == "withhold" and "verdict" not in alice.get(report).json)
+    expect(b"<svg" in rhea.get(report, Accept="text/html").body and b"<svg" not in alice.get(report, Accept="text/html").body)
     a = rhea.ask("POST", path, yes)
     expect(a.status == 200 and a.json["state"] == "queued" and a.json["reason"] == "approved", a.body)
     job = alice.wait(one)

@@ -222,8 +222,27 @@ START_TEST(the_page_of_the_committee_has_every_check_and_that_of_the_requester_n
 }
 END_TEST
 
+START_TEST(a_page_is_made_of_a_kept_verdict_only_and_says_nothing_as_markup)
+{
+    static const char *const no[] = {"", "{}", "[1]", "{\"measurement\":{},\"outcome\":\"<b>\",\"reason\":\"\"}",
+                                     "{\"measurement\":{},\"outcome\":\"fail\",\"reason\":\"<b>\"}"};
+    const char *json = "{\"measurement\":{},\"outcome\":\"pass\",\"reason\":\"\",\"policy\":{\"name\":\"<script>&\"}}";
+    sg_err err = {0};
+    sg_buf b;
+    sg_buf_init(&b, 1 << 20);
+    for (size_t i = 0; i < sizeof no / sizeof *no; i++)
+        ck_assert_int_eq(sg_verdict_page(no[i], strlen(no[i]), true, &b, &err), SG_FORMAT);
+    ck_assert_uint_eq(b.n, 0);
+    ck_ok(sg_verdict_page(json, strlen(json), false, &b, &err), err);
+    ck_assert_ptr_nonnull(strstr((const char *)b.data, "&lt;script&gt;&amp;"));
+    ck_assert_ptr_null(strstr((const char *)b.data, "<script"));
+    sg_buf_clear(&b);
+}
+END_TEST
+
 UNIT_MAIN("verdict", the_digest_covers_every_genotype_every_label_the_order_and_the_sizes,
           a_sealed_verdict_comes_back_whole, no_byte_of_a_sealed_verdict_can_be_changed_and_none_can_be_missing,
           the_json_lists_every_check_with_its_numbers, every_reason_has_a_sentence_and_fits_its_place,
           the_requester_sees_a_status_and_a_code_and_no_number_of_the_gate,
-          the_page_of_the_committee_has_every_check_and_that_of_the_requester_none)
+          the_page_of_the_committee_has_every_check_and_that_of_the_requester_none,
+          a_page_is_made_of_a_kept_verdict_only_and_says_nothing_as_markup)

@@ -245,6 +245,11 @@ START_TEST(accept_etag_lists_bearer_tokens_and_base64)
     ck_assert(sg_http_accepts("text/html, application/*;q=0.5", "application/json"));
     ck_assert(sg_http_accepts("*/*", "application/json"));
     ck_assert(!sg_http_accepts("text/html", "application/json"));
+    ck_assert_int_eq(sg_http_quality("text/html;q=0.25, */*;q=0.125", "text/html"), 250);
+    ck_assert_int_eq(sg_http_quality("text/html;q=0.25, */*;q=0.125", "application/json"), 125);
+    ck_assert_int_eq(sg_http_quality("text/*;q=0.9;v=1, text/html;level=1;q=0", "text/html"), 0);
+    ck_assert_int_eq(sg_http_quality("a/b;q=1.0, a/b;q=0.5", "a/b"), 1000);
+    ck_assert_int_eq(sg_http_quality("a/b;q=, a/b;q=0.00001", "a/b"), 1000);
     ck_assert(!sg_http_accepts("*/*, application/json;q=0", "application/json"));
     ck_assert(!sg_http_accepts("application/json; q=0.000", "application/json"));
     ck_assert(sg_http_accepts("application/json;q=0.001", "application/json"));
