@@ -1,5 +1,5 @@
 /* bench_networks.c - people per second at the paper's size: one guided step, decoding, 50 steps and decoding together,
- * and training steps; chunks of people over a pool. bench_networks [threads] [people per chunk] [chunks] [backend] [how many of them].
+ * and training steps; chunks of people over a pool. bench_networks [threads] [people per chunk] [chunks] [backend] [how many of them] [SNPs].
  * The second figure counts processor seconds: it holds on a machine that is busy with other things. */
 #include "base/clock.h"
 #include "base/rng.h"
@@ -14,7 +14,7 @@
 #include <string.h>
 #include <time.h>
 
-static const sg_vae_config vae_config = {.seq_len = 2048,
+static sg_vae_config vae_config = {.seq_len = 2048,
                                          .n_snp = 2048,
                                          .n_level = 5,
                                          .channels = {32, 64, 64, 128, 128},
@@ -23,7 +23,7 @@ static const sg_vae_config vae_config = {.seq_len = 2048,
                                          .n_res = 2,
                                          .mid_attention = true,
                                          .kl_weight = 1};
-static const sg_unet_config unet_config = {.latent_len = 128,
+static sg_unet_config unet_config = {.latent_len = 128,
                                            .z_channels = 1,
                                            .channels = 64,
                                            .n_mult = 3,
@@ -33,7 +33,8 @@ static const sg_unet_config unet_config = {.latent_len = 128,
                                            .context_dim = 128,
                                            .n_classes = 2};
 
-enum { THREAD_MAX = 64, T = 128, L = 2048 };
+enum { THREAD_MAX = 64 };
+static int64_t T = 128, L = 2048; /* latent positions, SNPs */
 
 typedef struct bench {
     sg_vae *vae;
@@ -130,6 +131,10 @@ static size_t largest(const bench *b)
 
 int main(int argc, char **argv)
 {
+    if (argc > 6) {
+        L = vae_config.seq_len = vae_config.n_snp = atoi(argv[6]);
+        T = unet_config.latent_len = L / 16;
+    }
     const int threads = argc > 1 ? atoi(argv[1]) : 1;
     const int64_t per = argc > 2 ? atoi(argv[2]) : 8, chunks = (argc > 3 ? atoi(argv[3]) : 1) * (int64_t)threads;
     static bench b;
