@@ -11,6 +11,7 @@ import sqlite3
 import struct
 import subprocess
 import sys
+import threading
 import time
 
 from daemon import Client, Daemon, Failed, expect, run
@@ -66,7 +67,10 @@ def metrics_count_jobs_people_and_requests_on_the_admin_listener_alone(w):
     expect(job["state"] == "released", job)
     expect(Client(d.port).ask("GET", "/metrics", checked=False).status == 404)
     expect(Client(d.port, "sgk_wrong").get("/v1/jobs").status == 401)
+    # an answer is counted when it has gone, which the client may know before the counter does
     wait_for("the release is counted", lambda: 'snpgen_people_released_total{model="tiny",label="case"}' in metrics(port))
+    wait_for("the answers are counted", lambda: {'snpgen_http_requests_total{method="POST",route="/v1/jobs",status="2xx"}',
+             'snpgen_http_requests_total{method="GET",route="/v1/jobs",status="4xx"}'} <= set(metrics(port)))
     m = metrics(port)
     expect(m['snpgen_people_released_total{model="tiny",label="case"}'] == 20, m)
     expect(m['snpgen_jobs_finished_total{state="released",reason=""}'] == 1, m)
@@ -122,9 +126,10 @@ def a_socket_that_systemd_opened_is_served(w):
                 f"os.execv('{w.bin}/snpgend', ['snpgend', '--config', '{d.config}'])")
         d.process = subprocess.Popen([sys.executable, "-c", code], pass_fds=[s.fileno()],
                                      stderr=open(d.log_path, "a", encoding="utf-8"))
-    wait_for("ready on the given socket", lambda: os.path.exists(d.data + "/http.port"))
-    expect(int(open(d.data + "/http.port", encoding="utf-8").read()) == port)
+    # the kernel has listened all the time: whoever comes first waits for the daemon and is answered
     expect(Client(port).get("/livez").status == 200)
+    told = os.path.join(d.data, "http.port")
+    wait_for("the port in its file", lambda: os.path.exists(told) and open(told, encoding="utf-8").read().strip() == str(port))
     expect(d.stop() == 0)
 
 
@@ -133,12 +138,14 @@ def readiness_ends_before_service_does(w):
     d = w.daemon("draining", admin__port=port)
     d.start()
     with socket.create_connection(("127.0.0.1", d.port)) as s:  # a request that is in flight holds the stop up
-        s.sendall(b"POST /v1/jobs HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n1")
-        time.sleep(0.1)
+        s.settimeout(60)
+        s.sendall(b"POST /v1/jobs HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n")
+        expect(s.recv(100).startswith(b"HTTP/1.1 100"), "the head of the request was not read")
         d.process.send_signal(signal.SIGTERM)
         wait_for("not ready on the admin listener",
-                 lambda: Client(port).ask("GET", "/readyz", checked=False).status == 503, 5)
+                 lambda: Client(port).ask("GET", "/readyz", checked=False).status == 503)
         expect(Client(port).ask("GET", "/livez", checked=False).status == 200)
+        wait_for("new requests are told to come back", lambda: Client(d.port).get("/livez").status == 503)
     expect(d.process.wait(30) == 0)
 
 
@@ -154,6 +161,15 @@ def a_reload_opens_new_versions_and_loses_no_request(w):
     before = c.get("/v1/models").json["models"][0]["digest"]
     first = c.post({**BODY, "cohort": {"cases": 300, "controls": 300}}).json["id"]
     waiting = c.post(BODY).json["id"]
+    c.wait(first, until=("running", "released", "withheld"))  # a job that has begun ends with the version it began with
+    answered, over = [], threading.Event()
+
+    def poll():
+        while not over.is_set():
+            answered.append(c.get("/v1/jobs").status)
+
+    polling = threading.Thread(target=poll)
+    polling.start()
     card = os.path.join(own, "card.json")
     data = open(card, encoding="utf-8").read()
     with open(card + ".new", "w", encoding="utf-8") as f:
@@ -161,11 +177,14 @@ def a_reload_opens_new_versions_and_loses_no_request(w):
     os.replace(card + ".new", card)
     pid = d.workers()
     d.process.send_signal(signal.SIGHUP)
-    wait_for("a fresh worker", lambda: d.workers() and d.workers() != pid)
+    wait_for("a fresh worker", lambda: d.workers() and d.workers() != pid, 60)
+    wait_for("the new version is listed", lambda: c.get("/v1/models").json["models"][0]["digest"] != before, 60)
+    over.set()
+    polling.join()
+    expect(len(answered) > 3 and set(answered) == {200}, "while it reloads:", set(answered))
     later = c.post({**BODY, "seed": 9}).json["id"]
     jobs = [c.wait(x) for x in (first, waiting, later)]
     expect(all(j["state"] in ("released", "withheld") for j in jobs), jobs)
-    wait_for("the new version is listed", lambda: c.get("/v1/models").json["models"][0]["digest"] != before)
     after = c.get("/v1/models").json["models"][0]["digest"]
     expect(jobs[0]["model_digest"] == before and jobs[2]["model_digest"] == after, before, after, jobs)
     expect(jobs[1]["model_digest"] in (before, after))
@@ -179,7 +198,10 @@ def a_reload_opens_new_versions_and_loses_no_request(w):
         f.write(text.replace(w.fixture + "/model", own).replace("[http]", '[log]\nlevel = "warn"\n[http]\nidle_timeout_s = 7'))
     d.process.send_signal(signal.SIGHUP)
     wait_for("what waits for a restart", lambda: "wait for a restart: http.idle_timeout_s" in d.log())
+    for _ in range(3):
+        expect(c.get("/v1/jobs").status == 200)
     d.stop()
+    expect('"status":200' not in d.log().split("wait for a restart")[1], "requests are logged below the new level")
 
 
 def a_backup_of_the_running_service_comes_back_elsewhere(w):
