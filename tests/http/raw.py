@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 
+from schema import CONTRACT
 from daemon import Client, Daemon, expect, raw, run
 
 
@@ -127,6 +128,22 @@ def a_header_line_without_end_and_too_many_headers_are_refused(w):
     expect(set(statuses(got)) <= {431, 413}, got[:200])
     got = raw(w.port, "GET /" + "a" * 100000 + " HTTP/1.1\r\nHost: h\r\n\r\n")
     expect(set(statuses(got)) <= {414, 431}, got[:200])
+
+
+def what_is_no_http_is_answered_by_the_library_as_the_contract_says(w):
+    """libmicrohttpd lets nobody write these: a short page of its own, which repeats nothing of the request, and the end of the
+    connection. The contract says so, and deploy/nginx.conf turns them into problems for everybody who comes that way."""
+    described = CONTRACT["x-any-request"]["description"]
+    head = "GET /livez HTTP/1.1\r\nHost: h\r\n"
+    for text, status in ((head + "<b>sgk_secret</b>\r\n\r\n", 400), ("GET /<b>sgk_secret</b>\r\n\r\n", 400),
+                         (head + "X: <b>sgk_secret</b>" + "a" * 200000 + "\r\n\r\n", 431), (head + "X: y\r\n" * 5000 + "\r\n", 431),
+                         ("GET /<b>sgk_secret</b>" + "a" * 200000 + " HTTP/1.1\r\nHost: h\r\n\r\n", 414),
+                         ("GET /<b>sgk_secret</b> HTTP/9.9\r\nHost: h\r\n\r\n", 505)):
+        got = one(w, text + HIDDEN, status)
+        expect(b"sgk_secret" not in got and b"<b>" not in got and b"content-type" not in got.lower(), got[:400])
+        expect(b"connection: close" in got.lower(), got[:300])
+        expect(str(status) in described, status, "is not in the description")
+    expect("sgk_secret" not in w.d.log())
 
 
 def garbage_does_not_hurt(w):
