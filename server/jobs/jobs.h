@@ -85,6 +85,11 @@ sg_status sg_jobs_delete(sg_jobs *j, sg_job *job, const char *actor, const char 
 sg_status sg_jobs_decide(sg_jobs *j, const char *id, bool approve, const char *reviewer, const char *reason,
                          const char *request_id, sg_err *err) SG_MUST_USE;
 
+/* A reviewer takes a release back: its files go, and its users are told 410. It still counts as released people. STATE: not
+ * released. */
+sg_status sg_jobs_recall(sg_jobs *j, sg_job *job, const char *reviewer, const char *reason, const char *request_id,
+                         sg_err *err) SG_MUST_USE;
+
 /* A released cohort is to be made again from its seed and compared file by file. *outcome AGAIN: that is under way already;
  * *v is that one. KEY_FULL, QUEUE_FULL: too many wait. STATE: it is not released; NOT_FOUND. */
 sg_status sg_jobs_verify(sg_jobs *j, const char *id, const char *actor, const char *request_id, sg_submit *outcome,

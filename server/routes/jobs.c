@@ -449,6 +449,11 @@ static void send_file(const sg_service *s, const sg_request *q, sg_answer *a, co
     sg_job_file f;
     sg_err err = {0};
     const sg_status st = sg_release_open(s->place, s->store, job, name, &a->fd, &f, &err);
+    if (job->state == SG_JOB_RECALLED) {
+        sg_answer_problem(a, q, 410, NULL,
+                          "this release was recalled after a review; do not use copies of it, and delete them");
+        return;
+    }
     if (st == SG_NOT_FOUND || st == SG_STATE) {
         sg_answer_problem(a, q, 404, NULL, "%s", st == SG_STATE ? err.msg : "the job has no such file");
         return;

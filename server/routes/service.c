@@ -143,7 +143,9 @@ void sg_route_usage(void *ctx, const sg_request *q, sg_answer *a)
 
 /* ---- POST /v1/jobs/{id}/decision ---- */
 
-static bool read_decision(const sg_request *q, sg_answer *a, bool *approve, char reason[512])
+typedef enum decision { REJECT, APPROVE, RECALL } decision;
+
+static bool read_decision(const sg_request *q, sg_answer *a, decision *what, char reason[512])
 {
     json_t *root = NULL, *value;
     const char *member;
@@ -159,9 +161,9 @@ static bool read_decision(const sg_request *q, sg_answer *a, bool *approve, char
         sg_field_error(&e, "", "has a member beside decision and reason");
     const char *word = json_string_value(json_object_get(root, "decision"));
     const char *why = json_string_value(json_object_get(root, "reason"));
-    *approve = word && !strcmp(word, "approve");
-    if (!word || (!*approve && strcmp(word, "reject") != 0))
-        sg_field_error(&e, "/decision", "want approve or reject");
+    *what = word && !strcmp(word, "approve") ? APPROVE : word && !strcmp(word, "recall") ? RECALL : REJECT;
+    if (!word || (*what == REJECT && strcmp(word, "reject") != 0))
+        sg_field_error(&e, "/decision", "want approve, reject or recall");
     if (!why || strspn(why, " \t\r\n") == strlen(why) || strlen(why) > 511)
         sg_field_error(&e, "/reason", "want text of 1..511 bytes: it stands in the audit log");
     else
@@ -178,7 +180,7 @@ void sg_route_job_decision(void *ctx, const sg_request *q, sg_answer *a)
     sg_caller who;
     sg_job job;
     sg_err err = {0};
-    bool approve;
+    decision what;
     char reason[512];
     if (!sg_routes_caller(s, q, a, SG_SCOPE_RELEASE_REVIEW, &who) || !sg_routes_json_wanted(q, a) ||
         !sg_routes_job(s, q, a, &who, false, &job))
@@ -187,9 +189,10 @@ void sg_route_job_decision(void *ctx, const sg_request *q, sg_answer *a)
         sg_answer_problem(a, q, 403, NULL, "nobody decides about a job of their own");
         return;
     }
-    if (!read_decision(q, a, &approve, reason))
+    if (!read_decision(q, a, &what, reason))
         return;
-    sg_status st = sg_jobs_decide(s->jobs, job.id, approve, who.owner, reason, q->id, &err);
+    sg_status st = what == RECALL ? sg_jobs_recall(s->jobs, &job, who.owner, reason, q->id, &err)
+                                  : sg_jobs_decide(s->jobs, job.id, what == APPROVE, who.owner, reason, q->id, &err);
     if (!st)
         st = sg_store_job_get(s->store, job.id, &job, &err);
     if (st)

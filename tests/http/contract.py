@@ -278,6 +278,23 @@ def a_decision_is_made_once(w):
     expect(w.rhea.ask("POST", path, {"decision": "approve", "reason": "x"}).status == 409)
 
 
+def a_release_is_recalled_by_a_steward_and_gone_for_its_owner(w):
+    a = w.bob.ask("POST", "/v1/jobs", BODY, {"Prefer": "wait=60"})
+    expect(a.json["state"] == "released", a.body)
+    path = "/v1/jobs/" + a.json["id"]
+    recall = {"decision": "recall", "reason": "a newer gate would not have passed it"}
+    expect(w.bob.ask("POST", path + "/decision", recall).status == 403, "the owner recalls")
+    expect(w.rhea.ask("POST", path + "/decision", recall).status == 404, "a reviewer sees what is withheld alone")
+    a = w.root.ask("POST", path + "/decision", recall)
+    expect(a.status == 200 and a.json["state"] == "recalled" and a.json["files"] == [], a.body)
+    a = w.bob.get(path + "/files/cohort.bed")
+    expect(a.status == 410 and "recalled" in a.json["detail"], a.body)
+    expect(w.bob.get(path).json["state"] == "recalled")
+    expect(w.root.ask("POST", path + "/decision", recall).status == 409, "recalled twice")
+    expect(w.bob.ask("DELETE", path).status == 409)
+    expect("job.recall" in w.d.admin("audit", "export"))
+
+
 def keys_are_made_shown_rotated_and_revoked(w):
     a = w.root.ask("POST", "/v1/keys", {"owner": "carol", "people_per_day_of_models": {"tiny": 100}, "expires": "2999-01-01"})
     expect(a.status == 201 and a.headers["location"] == "/v1/keys/" + a.json["id"])
