@@ -372,7 +372,7 @@ def a_full_file_system_loses_nothing_and_releases_nothing_half_written(w):
         d.start()
         c = d.client(d.key("alice"))
         filler = os.path.join(d.data, "filler")
-        jobs = {c.post({**BODY, "seed": 0}).json["id"]: 0}
+        jobs = {c.post({**BODY, "seed": w.seeds[0]}).json["id"]: w.seeds[0]}
         for round_ in range(4):
             job = c.post({**BODY, "seed": w.seeds[1]}).json["id"]
             jobs[job] = w.seeds[1]
