@@ -289,6 +289,7 @@ def a_release_is_recalled_by_a_steward_and_gone_for_its_owner(w):
     expect(a.status == 200 and a.json["state"] == "recalled" and a.json["files"] == [], a.body)
     a = w.bob.get(path + "/files/cohort.bed")
     expect(a.status == 410 and "recalled" in a.json["detail"], a.body)
+    expect(w.bob.get(path + "/manifest").status == 410)
     expect(w.bob.get(path).json["state"] == "recalled")
     expect(w.root.ask("POST", path + "/decision", recall).status == 409, "recalled twice")
     expect(w.bob.ask("DELETE", path).status == 409)

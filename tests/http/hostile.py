@@ -187,8 +187,8 @@ def one_random(r, w, c, rows):
     path, headers, body = random_target(r, w, pattern, parameters), random_headers(r, key), None
     if path.startswith("/v1/keys/") and method != "GET":
         path = path.replace(w.keys["bob"].split("_")[1], NOBODY)
-    if path.split("?")[0] == "/v1/jobs/" + w.job and method == "DELETE":
-        return None
+    if path.split("?")[0] in ("/v1/jobs/" + w.job, f"/v1/jobs/{w.job}/decision") and method in ("DELETE", "POST"):
+        return None  # the other cases want it released
     if "requestBody" in op or r.random() < 0.03:
         media = op.get("requestBody", {"content": {"application/json": {"schema": {"type": "object"}}}})["content"]["application/json"]
         value = fitting(r, media["schema"])
