@@ -48,6 +48,8 @@ enum { SG_CONFIG_TEXT = 512, SG_CONFIG_MODELS = 64, SG_CONFIG_ID = 64 };
     INT("jobs", "deadline_s", deadline_s, 3600, 1, 604800, "seconds", "a job running longer fails")                    \
     INT("jobs", "attempts_max", attempts_max, 3, 1, 1000, "attempts", "a job whose worker died this often fails")      \
     INT("jobs", "idempotency_h", idempotency_h, 24, 1, 720, "hours", "an Idempotency-Key is remembered")               \
+    INT("jobs", "retention_h", retention_h, 0, 0, 876000, "hours",                                                     \
+        "released files are kept so long after their release, then deleted and the job is expired; 0: for ever")       \
     INT("jobs", "people_per_day", people_day, 1000000, 1, 1000000000000, "people",                                     \
         "accepted for one owner in a day (UTC); a key may say otherwise; more are 429")                                \
     INT("jobs", "people_per_day_per_model", people_day_model, 1000000, 1, 1000000000000, "people",                     \

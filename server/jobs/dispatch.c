@@ -492,6 +492,27 @@ static void look_after(sg_jobs *j)
     }
 }
 
+/* Releases that were kept long enough go, a few in a round; their jobs stay and say expired. */
+static void expire_old(sg_jobs *j)
+{
+    enum { EVERY_S = 60, IN_A_ROUND = 8 };
+    const int64_t now = sg_clock_mono_ns(), before = sg_clock_wall_ms() - j->config->retention_h * 3600000;
+    sg_job job;
+    sg_err err = {0};
+    sg_status st = SG_OK;
+    if (!j->config->retention_h || now < j->next_expiry_ns)
+        return;
+    for (int n = 0; !st && n < IN_A_ROUND; n++) {
+        st = sg_store_job_stale(j->store, before, &job, &err);
+        if (!st)
+            st = sg_release_expire(j->place, j->store, &job, &err);
+        if (st && st != SG_NOT_FOUND)
+            complain(j, "cannot let an old release go", &err);
+    }
+    if (st)
+        j->next_expiry_ns = now + (int64_t)EVERY_S * 1000000000;
+}
+
 /* The daemon stops: the job goes back to its place in the queue, and this attempt does not count. */
 static void park(sg_jobs *j)
 {
@@ -538,6 +559,7 @@ void *sg_dispatch_main(void *jobs)
         if (j->fd >= 0)
             listen_to_worker(j);
         look_after(j);
+        expire_old(j);
     }
     park(j);
     return NULL;

@@ -39,7 +39,8 @@ struct sg_jobs {
     bool worker_ready;
     int64_t worker_due_ns; /* ready by then, or killed */
     int64_t next_start_ns;
-    int failures; /* starts in a row that led to nothing, for the back-off */
+    int64_t next_expiry_ns; /* releases are looked through for old ones */
+    int failures;           /* starts in a row that led to nothing, for the back-off */
     bool has_job, cancel_sent, deadline_passed;
     sg_job job;
     bool verifying; /* the job was released long ago; this makes it again */

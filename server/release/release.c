@@ -218,6 +218,19 @@ sg_status sg_release_delete(const sg_release_place *p, sg_store *s, const sg_job
     return sg_dir_remove(path, err);
 }
 
+sg_status sg_release_expire(const sg_release_place *p, sg_store *s, const sg_job *job, sg_err *err)
+{
+    char path[PATH_TEXT];
+    SG_TRY(sg_store_begin(s, err));
+    sg_status st =
+        sg_store_job_move(s, job->id, SG_JOB_RELEASED, SG_JOB_EXPIRED, "retention_over", sg_clock_wall_ms(), err);
+    if (!st)
+        st = sg_audit_add(s, &(sg_audit_event){"snpgend", "job.expire", job->id, "ok", "", ""}, err);
+    SG_TRY(sg_store_end(s, st, err));
+    release_path(p, job->id, path);
+    return sg_dir_remove(path, err);
+}
+
 sg_status sg_release_recall(const sg_release_place *p, sg_store *s, const sg_job *job, const char *actor,
                             const char *why, const char *request_id, sg_err *err)
 {

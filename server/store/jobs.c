@@ -19,6 +19,8 @@ static const char seen_sql[] =
     "((SELECT seq FROM jobs WHERE id = ?1) IS NULL) AND (owner = ?2 OR ?3 OR (?4 AND state = 'withheld')) AND id = ?1";
 static const char next_sql[] =
     "SELECT " JOB_COLUMNS " FROM jobs WHERE seq = (SELECT seq FROM queue ORDER BY place LIMIT 1)";
+static const char stale_sql[] =
+    "SELECT " JOB_COLUMNS " FROM jobs WHERE state = 'released' AND finished_ms < ? ORDER BY finished_ms LIMIT 1";
 static const char each_sql[] = "SELECT " JOB_COLUMNS " FROM jobs WHERE (?1 = '' OR owner = ?1) AND (?2 = '' OR model = "
                                "?2) AND (?3 = '' OR state = ?3) AND (?4 = 0 OR seq < ?4) AND created_ms >= ?6 AND "
                                "(?7 = 0 OR created_ms < ?7) ORDER BY seq DESC LIMIT ?5";
@@ -112,6 +114,15 @@ sg_status sg_store_job_get(sg_store *s, const char *id, sg_job *out, sg_err *err
     const sg_status st = one_job(s, sg_store_query(s, get_sql, err, "t", key), out, &row, err);
     sg_store_unlock(s);
     return st || row ? st : sg_fail(err, SG_NOT_FOUND, "no job has the id \"%s\"", key);
+}
+
+sg_status sg_store_job_stale(sg_store *s, int64_t before_ms, sg_job *out, sg_err *err)
+{
+    bool row;
+    sg_store_lock(s);
+    const sg_status st = one_job(s, sg_store_query(s, stale_sql, err, "i", before_ms), out, &row, err);
+    sg_store_unlock(s);
+    return st || row ? st : sg_fail(err, SG_NOT_FOUND, "no release is that old");
 }
 
 sg_status sg_store_job_seen(sg_store *s, const char *id, const sg_job_sight *who, sg_job *out, sg_err *err)

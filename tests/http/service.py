@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import sys
 import threading
 import time
@@ -394,6 +395,40 @@ def what_a_model_may_release_of_a_label_is_spent_by_all_owners_together(_):
     while time.time() < end and alice.get(f"/v1/jobs/{job['id']}/verification").json["state"] != "finished":
         time.sleep(0.05)
     expect(alice.get(f"/v1/jobs/{job['id']}/verification").json["outcome"] == "same", v.body)
+    d.remove()
+
+
+# ---- retention ----
+
+
+def releases_go_when_they_were_kept_long_enough(_):
+    d = Daemon(sys.argv[1], sys.argv[2], "retention", jobs__retention_h=2)
+    d.start()
+    alice = d.client(d.key("alice"))
+    jobs = []
+    for seed in range(20):
+        job = alice.wait(alice.post({**BODY, "seed": seed}).json["id"])
+        jobs += [job["id"]] if job["state"] == "released" else []
+        if len(jobs) == 2:
+            break
+    d.stop()
+    db = sqlite3.connect(d.data + "/snpgen.db")
+    db.execute("UPDATE jobs SET finished_ms = finished_ms - 3 * 3600000 WHERE id = ?", (jobs[0],))
+    db.commit()
+    db.close()
+    d.start()
+    alice.port = d.port
+    end = time.time() + 30
+    while alice.get("/v1/jobs/" + jobs[0]).json["state"] != "expired":
+        expect(time.time() < end, "an old release stays")
+        time.sleep(0.05)
+    j = alice.get("/v1/jobs/" + jobs[0]).json
+    expect(j["reason"] == "retention_over" and j["files"] == [], j)
+    expect(alice.get(f"/v1/jobs/{jobs[0]}/files/cohort.bed").status == 404)
+    expect(not os.path.exists(os.path.join(d.data, "releases", jobs[0])), "its files stay")
+    expect(alice.get("/v1/jobs/" + jobs[1]).json["state"] == "released", "a young one goes")
+    expect(alice.get(f"/v1/jobs/{jobs[1]}/files/cohort.bed").status == 200)
+    expect("job.expire" in d.admin("audit", "export"))
     d.remove()
 
 
