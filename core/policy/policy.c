@@ -74,6 +74,7 @@ sg_policy sg_policy_demo(void)
     sg_policy p = sg_policy_default();
     (void)snprintf(p.name, sizeof p.name, "demo");
     p.low_power = true;
+    p.judge_union = false;
     p.evaluation_min = p.calibration_min = 25;
     p.train_min = 50;
     p.label_min = 20;

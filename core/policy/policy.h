@@ -33,6 +33,8 @@ const char *sg_tier_name(sg_tier t);
     X("release", "low_power", low_power, bool, 0, 0, 0, 0, 1,                                                          \
       "a check with too little power says so and passes, instead of withholding; marked in every report")              \
     X("release", "deadline_s", deadline_s, double, 1200, 1200, 1200, 0.001, 86400, "seconds for one check")            \
+    X("release", "union", judge_union, bool, 1, 1, 1, 0, 1,                                                            \
+      "a cohort is judged a second time together with everything the model released before")                           \
     X("reference", "evaluation_min", evaluation_min, int64_t, 10000, 30000, 10000, 2, 1000000000,                      \
       "hold-out people in the evaluation half")                                                                        \
     X("reference", "calibration_min", calibration_min, int64_t, 5000, 10000, 5000, 2, 1000000000,                      \

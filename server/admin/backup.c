@@ -104,7 +104,10 @@ static sg_status copy_releases(const char *from, const char *to, sg_err *err)
     char a[PATH_TEXT], b[PATH_TEXT];
     SG_TRY(join(from, "releases", a, err));
     SG_TRY(join(to, "releases", b, err));
-    return each_entry(a, b, copy_release, err);
+    SG_TRY(each_entry(a, b, copy_release, err));
+    SG_TRY(join(from, "archive", a, err)); /* people of releases, for the gate */
+    SG_TRY(join(to, "archive", b, err));
+    return each_entry(a, b, copy_same_name, err);
 }
 
 static bool empty_folder(const char *dir)
@@ -176,7 +179,7 @@ static sg_status look_over(const sg_config *c, int64_t *entries, sg_err *err)
 static void take_back(const sg_config *c)
 {
     static const char *const name[] = {"snpgen.db",   "snpgen.db-wal", "snpgen.db-shm", "audit.checkpoint",
-                                       "signing.key", "signing.pub",   "releases"};
+                                       "signing.key", "signing.pub",   "releases",      "archive"};
     char path[PATH_TEXT];
     for (size_t i = 0; i < sizeof name / sizeof *name; i++)
         if (!join(c->data_dir, name[i], path, NULL) && unlink(path) && sg_dir_remove(path, NULL))

@@ -150,11 +150,12 @@ static json_t *hello(sg_jobs *j)
     const sg_config *c = j->config;
     sg_hex(j->session_key, SG_KEY_BYTES, key);
     json_t *models = models_to_open(j);
-    json_t *m = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:I,s:I,s:b,s:o}", "type", "hello", "backend",
-                          c->worker_backend, "precision", c->worker_precision, "key", key, "key_file", c->key_file,
-                          "policy", c->policy_file, "quarantine", j->place->quarantine, "log", c->log_level, "threads",
-                          (json_int_t)c->worker_threads, "memory_mib", (json_int_t)c->worker_memory_mib,
-                          "sandbox_required", (int)c->sandbox_required, "models", models);
+    json_t *m =
+        json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:I,s:I,s:b,s:o}", "type", "hello", "backend",
+                  c->worker_backend, "precision", c->worker_precision, "key", key, "key_file", c->key_file, "policy",
+                  c->policy_file, "quarantine", j->place->quarantine, "archive", j->place->archive, "log", c->log_level,
+                  "threads", (json_int_t)c->worker_threads, "memory_mib", (json_int_t)c->worker_memory_mib,
+                  "sandbox_required", (int)c->sandbox_required, "models", models);
     explicit_bzero(key, sizeof key);
     return m;
 }
@@ -234,10 +235,27 @@ static sg_odometer odometer_of(sg_store *store, const sg_job *job)
     sg_odometer o = {.cases = 0};
     sg_err err = {0};
     if (job->state != SG_JOB_RELEASED && sg_store_odometer_each(store, job->model, keep_odometer, &o, &err)) {
-        sg_logline(SG_LOG_ERROR, job->id, "%s", err.msg);
+        sg_logline(SG_LOG_ERROR, NULL, "%s", err.msg);
         o.cases = o.controls = -1;
     }
     return o;
+}
+
+static sg_status add_earlier(void *ctx, const char *id, sg_err *err)
+{
+    return json_array_append_new(ctx, json_string(id)) ? sg_fail(err, SG_NOMEM, "no memory for a list") : SG_OK;
+}
+
+/* The releases that a cohort is judged together with. NULL, which the worker refuses, when they cannot be listed. */
+static json_t *earlier_of(sg_store *store, const sg_job *job)
+{
+    json_t *list = json_array();
+    sg_err err = {0};
+    if (job->state == SG_JOB_RELEASED || !sg_store_released_each(store, job->model, add_earlier, list, &err))
+        return list;
+    sg_logline(SG_LOG_ERROR, NULL, "%s", err.msg);
+    json_decref(list);
+    return NULL;
 }
 
 static json_t *job_message(sg_store *store, const sg_job *job, const char *folder)
@@ -247,12 +265,12 @@ static json_t *job_message(sg_store *store, const sg_job *job, const char *folde
     sg_decision d; /* an approved cohort is packaged though the gate withholds it */
     const bool approved = sg_store_decision_get(store, job->id, &d, NULL) == SG_OK && d.approve;
     json_t *options = json_loads(job->options, 0, &e);
-    return json_pack("{s:s,s:s,s:i,s:s,s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:o*}", "type", "job", "job", job->id,
+    return json_pack("{s:s,s:s,s:i,s:s,s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:o*,s:o*}", "type", "job", "job", job->id,
                      "attempt", job->attempts, "folder", folder, "approved", approved ? d.cohort : "", "model",
                      job->model, "model_digest", job->model_digest, "seed", (json_int_t)job->seed, "cases",
                      (json_int_t)job->n_case, "controls", (json_int_t)job->n_control, "created_ms",
                      (json_int_t)job->created_ms, "released_cases", (json_int_t)out.cases, "released_controls",
-                     (json_int_t)out.controls, "options", options);
+                     (json_int_t)out.controls, "earlier", earlier_of(store, job), "options", options);
 }
 
 /* The next job of the queue, moved to running. NOT_FOUND: none waits; STATE: it was cancelled a moment ago. */

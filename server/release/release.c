@@ -20,9 +20,11 @@ sg_status sg_release_place_make(const char *data_dir, const sg_audit_seal *seal,
 {
     out->seal = seal;
     if (snprintf(out->quarantine, sizeof out->quarantine, "%s/quarantine", data_dir) >= (int)sizeof out->quarantine ||
-        snprintf(out->releases, sizeof out->releases, "%s/releases", data_dir) >= (int)sizeof out->releases)
+        snprintf(out->releases, sizeof out->releases, "%s/releases", data_dir) >= (int)sizeof out->releases ||
+        snprintf(out->archive, sizeof out->archive, "%s/archive", data_dir) >= (int)sizeof out->archive)
         return sg_fail(err, SG_LIMIT, "data.dir is too long");
     SG_TRY(sg_dir_make(out->quarantine, 0700, err));
+    SG_TRY(sg_dir_make(out->archive, 0700, err));
     return sg_dir_make(out->releases, 0700, err);
 }
 

@@ -24,11 +24,11 @@
 #include "store/store.h"
 
 typedef struct sg_release_place {
-    char quarantine[600], releases[600]; /* folders */
-    const sg_audit_seal *seal;           /* signs manifests and checkpoints; borrowed */
+    char quarantine[600], releases[600], archive[600]; /* folders; archive: people of releases, the worker's alone */
+    const sg_audit_seal *seal;                         /* signs manifests and checkpoints; borrowed */
 } sg_release_place;
 
-/* <data_dir>/quarantine and <data_dir>/releases, made when absent. IO. */
+/* <data_dir>/quarantine, releases and archive, made when absent. IO. */
 sg_status sg_release_place_make(const char *data_dir, const sg_audit_seal *seal, sg_release_place *out,
                                 sg_err *err) SG_MUST_USE;
 

@@ -20,6 +20,9 @@ static const char released_sql[] =
     "coalesce(sum(iif(state IN ('released', 'expired', 'recalled'), n_control, 0)), 0), count(*), sum(attempts), "
     "count(DISTINCT owner) FROM jobs WHERE ?1 = '' OR model = ?1 GROUP BY model ORDER BY model";
 
+static const char released_ids_sql[] =
+    "SELECT id FROM jobs WHERE model = ? AND state IN ('released', 'expired', 'recalled') ORDER BY seq";
+
 #define EVENT_COLUMNS "seq, at_ms, job_id, owner, state, stage, reason"
 static const char event_all_sql[] = "SELECT " EVENT_COLUMNS " FROM events WHERE seq > ? ORDER BY seq LIMIT ?";
 static const char event_job_sql[] =
@@ -97,6 +100,26 @@ sg_status sg_store_odometer_each(sg_store *s, const char *model,
         o.attempts = sqlite3_column_int64(q, 4);
         o.owners = sqlite3_column_int64(q, 5);
         st = fn(ctx, &o, err);
+    }
+    if (q)
+        (void)sqlite3_reset(q);
+    sg_store_unlock(s);
+    return st;
+}
+
+sg_status sg_store_released_each(sg_store *s, const char *model,
+                                 sg_status (*fn)(void *ctx, const char *id, sg_err *err), void *ctx, sg_err *err)
+{
+    sg_store_lock(s);
+    sqlite3_stmt *q = sg_store_query(s, released_ids_sql, err, "t", model);
+    sg_status st = q ? SG_OK : SG_INTERNAL;
+    for (bool row = true; !st;) {
+        char id[SG_ID_TEXT];
+        st = sg_store_step(s, q, "list what was released", &row, err);
+        if (st || !row)
+            break;
+        sg_store_text(q, 0, id, sizeof id);
+        st = fn(ctx, id, err);
     }
     if (q)
         (void)sqlite3_reset(q);

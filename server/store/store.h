@@ -197,6 +197,11 @@ sg_status sg_store_odometer_each(sg_store *s, const char *model,
                                  sg_status (*fn)(void *ctx, const sg_odometer *o, sg_err *err), void *ctx,
                                  sg_err *err) SG_MUST_USE;
 
+/* The jobs a model ever released, oldest first. */
+sg_status sg_store_released_each(sg_store *s, const char *model,
+                                 sg_status (*fn)(void *ctx, const char *id, sg_err *err), void *ctx,
+                                 sg_err *err) SG_MUST_USE;
+
 /* ---- events: every change of a job, written by triggers ---- */
 typedef struct sg_event {
     int64_t seq, at_ms;

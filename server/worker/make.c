@@ -41,9 +41,10 @@ sg_status sg_work_read(const json_t *m, sg_work *w, sg_err *err)
     w->released[1] = sg_wire_number(m, "released_cases", -1);
     w->formats = formats_of(options);
     w->sampler = json_object_get(options, "sampler");
+    w->earlier = json_object_get(m, "earlier");
     const bool whole = *w->job && *w->folder && *w->model && w->attempt > 0 && w->seed >= 0 && w->n_case >= 0 &&
                        w->n_control >= 0 && w->n_case + w->n_control > 0 && w->formats && w->released[0] >= 0 &&
-                       w->released[1] >= 0;
+                       w->released[1] >= 0 && json_is_array(w->earlier);
     return whole ? SG_OK : sg_fail(err, SG_FORMAT, "a job message lacks something");
 }
 
@@ -110,10 +111,17 @@ static sg_status check(const sg_maker *k, const sg_work *w, sg_shelf_item *m, co
 {
     if (!m->memory)
         SG_TRY(sg_gate_memory_new(&m->reference, k->policy, &k->run, &m->memory, err));
+    sg_people earlier = {0};
+    int8_t *earlier_label = NULL;
+    if (k->policy->judge_union && json_array_size(w->earlier))
+        SG_TRY(sg_archive_load(k->archive, w->earlier, w->released[0] + w->released[1], people->n_variant, k->arena,
+                               &earlier, &earlier_label, err));
     const sg_judging q = {.ref = &m->reference,
                           .cohort = people,
                           .label = label,
                           .made = SG_MADE_SAMPLED,
+                          .earlier = earlier.n_sample ? &earlier : NULL,
+                          .earlier_label = earlier_label,
                           .released = {w->released[0], w->released[1]},
                           .policy = k->policy,
                           .memory = m->memory,
@@ -148,6 +156,8 @@ sg_status sg_worker_make(const sg_maker *k, const sg_work *w, sg_buf *sealed, sg
         k->stage(k->run.ctx, "packaging");
         const sg_pack p = {w, m->model, &how, &people, label, v};
         st = sg_pack_write(&p, &k->run, k->arena, &files, err);
+        if (!st)
+            st = sg_archive_keep(k->archive, w->job, &people, label, err);
     }
     if (!st && sg_cancelled(&k->run))
         st = sg_fail(err, SG_CANCELLED, "stopped after packaging");

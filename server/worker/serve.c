@@ -26,6 +26,7 @@ typedef struct worker {
     sg_shelf shelf;
     int n_broken;
     sg_policy policy;
+    char archive[700];
     sg_arena arena;
     sg_pool *pool;
     sg_work work; /* what the main thread is at */
@@ -53,12 +54,13 @@ static void tell(worker *w, json_t *message)
 
 static sg_status confine(const json_t *hello, sg_err *err)
 {
-    sg_sandbox_path path[SG_SHELF + 3];
+    sg_sandbox_path path[SG_SHELF + 4];
     int n = 0;
     bool held;
     size_t i;
     const json_t *m;
     path[n++] = (sg_sandbox_path){sg_wire_text(hello, "quarantine"), true};
+    path[n++] = (sg_sandbox_path){sg_wire_text(hello, "archive"), true};
     path[n++] = (sg_sandbox_path){sg_wire_text(hello, "key_file"), false};
     path[n++] = (sg_sandbox_path){sg_wire_text(hello, "policy"), false};
     json_array_foreach(json_object_get(hello, "models"), i, m)
@@ -102,6 +104,7 @@ static sg_status set_up(worker *w, const json_t *hello, sg_err *err)
     sg_logline_init("snpgend-worker", level);
     SG_TRY(sg_unhex(sg_wire_text(hello, "key"), SG_KEY_BYTES, w->session_key, err));
     SG_TRY(confine(hello, err));
+    (void)snprintf(w->archive, sizeof w->archive, "%s", sg_wire_text(hello, "archive"));
     w->policy = sg_policy_default();
     if (*sg_wire_text(hello, "policy"))
         SG_TRY(sg_policy_load(sg_wire_text(hello, "policy"), &w->policy, err));
@@ -210,6 +213,7 @@ static void do_job(worker *w, const json_t *message)
     const size_t mark = sg_arena_mark(&w->arena);
     const sg_maker k = {.shelf = &w->shelf,
                         .policy = &w->policy,
+                        .archive = w->archive,
                         .session_key = w->session_key,
                         .arena = &w->arena,
                         .run = {&w->stop, on_progress, w, w->pool},

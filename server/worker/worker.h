@@ -56,6 +56,7 @@ typedef struct sg_work {
     int64_t released[2]; /* controls and cases this model released before */
     unsigned formats;    /* bits of cohorts/export.h */
     json_t *sampler;     /* the requester's overrides, borrowed from the message */
+    json_t *earlier;     /* jobs that this model released before, borrowed too */
 } sg_work;
 
 /* FORMAT: the daemon's message lacks something. */
@@ -64,6 +65,7 @@ sg_status sg_work_read(const json_t *message, sg_work *out, sg_err *err) SG_MUST
 typedef struct sg_maker {
     sg_shelf *shelf;
     const sg_policy *policy;
+    const char *archive;        /* folder of earlier releases */
     const uint8_t *session_key; /* [SG_KEY_BYTES] */
     sg_arena *arena;            /* scratch of one job */
     sg_run run;
@@ -73,6 +75,16 @@ typedef struct sg_maker {
 /* Samples, judges, packs what passed, and seals the verdict over both into `sealed`. NOT_FOUND, MISMATCH: the model is
  * gone or another one; LIMIT: settings; CANCELLED; NOMEM; IO; INTERNAL: what was packed is not what was judged. */
 sg_status sg_worker_make(const sg_maker *k, const sg_work *w, sg_buf *sealed, sg_err *err) SG_MUST_USE;
+
+/* ---- earlier releases (archive.c) ---- */
+
+/* dir/JOB: the people of a cohort that may leave; whole or not at all. IO. */
+sg_status sg_archive_keep(const char *dir, const char *job, const sg_people *people, const int8_t *label,
+                          sg_err *err) SG_MUST_USE;
+/* The people of all these jobs, n_people in all, one behind the other. STATE: one is not there; PRIVACY: one is damaged, of another panel, or
+ * they are not n_people; NOMEM. */
+sg_status sg_archive_load(const char *dir, const json_t *jobs, int64_t n_people, int64_t n_snp, sg_arena *a,
+                          sg_people *people, int8_t **label, sg_err *err) SG_MUST_USE;
 
 /* ---- files (pack.c) ---- */
 

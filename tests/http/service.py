@@ -398,6 +398,49 @@ def what_a_model_may_release_of_a_label_is_spent_by_all_owners_together(_):
     d.remove()
 
 
+def a_cohort_is_judged_together_with_everything_its_model_released(_):
+    d = Daemon(sys.argv[1], sys.argv[2], "union")
+    demo = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../deploy/policy-demo.toml")
+    text = open(demo, encoding="utf-8").read()
+    expect("union = false" in text, "the demonstration policy changed")
+    policy = os.path.join(d.folder, "policy.toml")
+    with open(policy, "w", encoding="utf-8") as f:
+        f.write(text.replace("union = false", "union = true"))
+    config = open(d.config, encoding="utf-8").read()
+    with open(d.config, "w", encoding="utf-8") as f:
+        f.write(re.sub("policy = .*", f'policy = "{policy}"', config))
+    d.start()
+    alice, root = d.client(d.key("alice")), d.client(d.key("root", "--scope", "admin"))
+    jobs = []
+    for seed in range(40):
+        job = alice.wait(alice.post({**BODY, "seed": seed}).json["id"])
+        jobs += [job["id"]] if job["state"] == "released" else []
+        if len(jobs) == 2:
+            break
+    expect(len(jobs) == 2, "nothing is released twice")
+    archive = os.path.join(d.data, "archive")
+    expect(sorted(os.listdir(archive)) == sorted(jobs), os.listdir(archive))
+    first, second = (json.dumps(root.get(f"/v1/jobs/{j}/report").json) for j in jobs)
+    expect("union." not in first and "union.nearest.dcr" in second, second[:600])
+    expect(alice.ask("DELETE", "/v1/jobs/" + jobs[0]).status == 200)  # out there all the same
+    expect(jobs[0] in os.listdir(archive))
+    path = os.path.join(archive, jobs[0])
+    whole = open(path, "rb").read()
+    for broken, words in ((whole[:-1] + bytes([whole[-1] ^ 1]), "is damaged"), (whole[:-9], "is damaged"), (None, "not in the archive")):
+        os.unlink(path)
+        if broken:
+            with open(path, "wb") as f:
+                f.write(broken)
+        job = alice.wait(alice.post({**BODY, "seed": 100}).json["id"])
+        expect(job["state"] == "failed", job)
+        expect(words in d.log(), d.log()[-800:])
+    with open(path, "wb") as f:
+        f.write(whole)
+    job = alice.wait(alice.post({**BODY, "seed": 101}).json["id"])
+    expect(job["state"] in ("released", "withheld"), job)
+    d.remove()
+
+
 # ---- retention ----
 
 
