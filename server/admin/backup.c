@@ -1,7 +1,7 @@
 /* backup.c - `snpgend admin db backup` and `db restore`; see admin.h.
  *
  * A backup folder holds what a service needs to go on elsewhere: snpgen.db, audit.checkpoint (older than the database, so
- * that the log can be held against it), signing.key and signing.pub when the key lies in the data folder, releases/. It
+ * that the log can be held against it), signing.key and signing.pub when the key lies in the data folder, releases/, archive/. It
  * holds no model, no reference panel and no key of those. The running daemon copies its database within its own folder,
  * for its sandbox ends there; this program does the rest. */
 #include "admin/internal.h"

@@ -214,7 +214,7 @@ def a_backup_of_the_running_service_comes_back_elsewhere(w):
     bed = c.get(f"/v1/jobs/{job['id']}/files/cohort.bed").body
     to = os.path.join(d.folder, "kept")
     d.admin("db", "backup", "--to", to)
-    expect(sorted(os.listdir(to)) == ["audit.checkpoint", "releases", "signing.key", "signing.pub", "snpgen.db"], os.listdir(to))
+    expect(sorted(os.listdir(to)) == ["archive", "audit.checkpoint", "releases", "signing.key", "signing.pub", "snpgen.db"], os.listdir(to))
     expect("is not empty" in d.admin("db", "backup", "--to", to, ok=False))
     expect("another snpgend" in d.admin("db", "restore", "--from", to, ok=False))
     expect(not os.path.exists(d.data + "/backup.db"))
