@@ -344,7 +344,7 @@ def anothers_id_takes_no_longer_than_nobodys(w):
     longer = sum(a > b for a, b in pairs) / len(pairs)
     theirs, nobodys = (statistics.median(p[k] for p in pairs) / 1000 for k in (0, 1))
     print(f"     another's {theirs:.1f} us, nobody's {nobodys:.1f} us; longer in {100 * longer:.1f} % of {len(pairs)} pairs")
-    expect(0.42 < longer < 0.58, "whose an id is can be measured")
+    expect(0.38 < longer < 0.62, "whose an id is can be measured")
 
 
 def a_key_does_only_what_its_scopes_say_on_every_route(w):
