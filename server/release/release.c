@@ -62,13 +62,11 @@ static int sync_dir(const char *path)
     return bad;
 }
 
-/* The folder changes its parent, on disk too before this returns; on failure nothing stands at its new place. The job's row says
- * running, so what is there already was left by an attempt that failed and could not be removed then. */
+/* The folder changes its parent, on disk too before this returns; on failure it stands at neither place: the row says running,
+ * and an attempt that comes later must find its place free. */
 static sg_status move_folder(const char *from, const char *to, const sg_release_place *p, sg_err *err)
 {
     int bad = sync_dir(from);
-    if (!bad && sg_file_exists(to) && sg_dir_remove(to, NULL))
-        bad = EEXIST;
     if (!bad && renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE))
         bad = errno;
     const bool moved = !bad;
@@ -77,7 +75,7 @@ static sg_status move_folder(const char *from, const char *to, const sg_release_
     if (!bad)
         bad = sync_dir(p->quarantine);
     if (bad && moved && sg_dir_remove(to, NULL))
-        sg_logline(SG_LOG_WARN, NULL, "%s: cannot be removed now; the next attempt does", to);
+        sg_logline(SG_LOG_WARN, NULL, "%s: cannot be removed now; the next start does", to);
     return bad ? sg_fail(err, SG_IO, "%s: cannot become a release: %s", from, strerror(bad)) : SG_OK;
 }
 
