@@ -19,16 +19,6 @@ const sg_check sg_check_list[] = {
 };
 const int sg_n_check = sizeof sg_check_list / sizeof *sg_check_list;
 
-const char *sg_outcome_name(sg_outcome o)
-{
-    static const char *const word[] = {
-#define X(name, text) text,
-        SG_OUTCOME_LIST(X)
-#undef X
-    };
-    return (unsigned)o < SG_N_OUTCOME ? word[o] : "unknown";
-}
-
 sg_digest sg_cohort_digest(const sg_people *people, const int8_t *label)
 {
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
@@ -210,15 +200,6 @@ sg_status sg_checks_run(const sg_check *checks, int n_check, sg_evidence *e, con
             add_failed(checks[i].name, late, out);
     }
     return SG_OK;
-}
-
-sg_decision sg_findings_combine(const sg_findings *f)
-{
-    sg_decision worst = f->n ? f->list[0].decided : (sg_decision){NAN, SG_OUTCOME_WITHHOLD, "check_failed"};
-    for (int i = 1; i < f->n; i++)
-        if (f->list[i].decided.status > worst.status)
-            worst = f->list[i].decided;
-    return worst;
 }
 
 /* Address space, not memory: what the passes and checks need at most. */

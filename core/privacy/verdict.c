@@ -27,6 +27,16 @@ struct sg_verdict {
 
 enum { MEASUREMENT_VERSION = 1, DECISION_VERSION = 1 };
 
+const char *sg_outcome_name(sg_outcome o)
+{
+    static const char *const word[] = {
+#define X(name, text) text,
+        SG_OUTCOME_LIST(X)
+#undef X
+    };
+    return (unsigned)o < SG_N_OUTCOME ? word[o] : "unknown";
+}
+
 const char *sg_reason_words(const char *code)
 {
 #define X(name, words)                                                                                                 \
@@ -35,6 +45,15 @@ const char *sg_reason_words(const char *code)
     SG_REASON_LIST(X)
 #undef X
     return NULL;
+}
+
+sg_decision sg_findings_combine(const sg_findings *f)
+{
+    sg_decision worst = f->n ? f->list[0].decided : (sg_decision){NAN, SG_OUTCOME_WITHHOLD, "check_failed"};
+    for (int i = 1; i < f->n; i++)
+        if (f->list[i].decided.status > worst.status)
+            worst = f->list[i].decided;
+    return worst;
 }
 
 static const char gate_version[] = "3";
