@@ -14,6 +14,7 @@ static const char *const once[] = {"Host",          "Content-Length", "Transfer-
 enum { N_ONCE = sizeof once / sizeof once[0] };
 
 typedef struct look {
+    int n;
     size_t bytes;
     int seen[N_ONCE];
     const char *value[N_ONCE];
@@ -25,6 +26,7 @@ static enum MHD_Result see(void *ctx, enum MHD_ValueKind kind, const char *key, 
     look *l = ctx;
     (void)kind;
     value = value ? value : "";
+    l->n++;
     l->bytes += strlen(key) + strlen(value) + 4;
     for (int i = 0; i < N_ONCE; i++)
         if (!strcasecmp(key, once[i])) {
@@ -38,6 +40,25 @@ static enum MHD_Result see(void *ctx, enum MHD_ValueKind kind, const char *key, 
         if ((*p < 0x20 && *p != '\t') || *p == 0x7f)
             l->bad = true;
     return MHD_YES;
+}
+
+/* libmicrohttpd before 1.0 splits the head in place into C strings and does not look for NULs in it, so that we would see
+ * "/livez" of "/livez\0/v1/jobs" and "h" of "Host: h\0evil". Its own NULs can be counted: one behind method and target,
+ * two (CR and LF) behind version, each value and the empty line, one for each colon. Any other number means a NUL that
+ * the client sent, or a line folded or ended in another way, which another reader may take apart differently. */
+static bool cut_by_nul(const exchange *x, struct MHD_Connection *c, const char *method, const char *version,
+                       int n_header)
+{
+    const union MHD_ConnectionInfo *i = MHD_get_connection_info(c, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    if (strncmp(MHD_get_version(), "0.", 2) != 0 || !i)
+        return false;
+    const char *end = method + i->header_size;
+    if (method + strlen(method) + 1 != x->uri || x->uri + x->uri_bytes + 1 != version)
+        return true;
+    int n = 0;
+    for (const char *p = version; p < end; p++)
+        n += *p == '\0';
+    return n != 3 * n_header + 4;
 }
 
 /* 0..2^53, or -1 */
@@ -69,6 +90,9 @@ int sg_http_guard(exchange *x, struct MHD_Connection *c, const char *method, con
     *close_it = false;
     *n_body = 0;
     (void)MHD_get_connection_values(c, MHD_HEADER_KIND, see, &l);
+    if (cut_by_nul(x, c, method, version, l.n))
+        return refuse(x, 400, close_it,
+                      "the request has a NUL, a folded header line or a line that does not end in CRLF");
     if (!x->target || strlen(x->target) > (size_t)x->http->o.url_max)
         return refuse(x, 414, close_it, "the request target is longer than http.url_max");
     if (l.bytes > (size_t)x->http->o.header_max)

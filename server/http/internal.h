@@ -35,7 +35,9 @@ typedef struct sleeper {
 typedef struct exchange {
     sg_http *http;
     conn *conn;
-    char *target; /* as it came, at most url_max + 1 bytes of it */
+    char *target;    /* as it came, at most url_max + 1 bytes of it */
+    const char *uri; /* libmicrohttpd's own copy of it; read by guard.c alone, before the first answer */
+    size_t uri_bytes;
     int64_t started_ns;
     const sg_route *route; /* whose handler ran; NULL: refused before */
     bool guarded, drain;   /* drain: the body is too large, swallow it and then say so */

@@ -99,6 +99,8 @@ static void *on_uri(void *ctx, const char *uri, struct MHD_Connection *c)
     x->http = h;
     x->started_ns = sg_clock_mono_ns();
     x->target = strndup(uri, (size_t)h->o.url_max + 1);
+    x->uri = uri;
+    x->uri_bytes = strlen(uri);
     x->a.fd = -1;
     x->q.connection = c;
     sg_buf_init(&x->body, (size_t)h->o.body_max);

@@ -91,8 +91,22 @@ def an_encoded_nul_does_not_cut_a_path(w):
 def a_bare_nul_or_control_character_is_refused(w):
     for text in ("GET /livez HTTP/1.1\r\nHost: h\r\nX-A: a\x01b\r\n\r\n", "GET /li\x01vez HTTP/1.1\r\nHost: h\r\n\r\n"):
         one(w, text + HIDDEN, 400)
-    got = raw(w.port, "GET /livez\x00/v1/jobs HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
-    expect(b"jobs" not in got, got)
+    for target in ("/livez\x00/v1/jobs", "/livez\x00", "/livez?x=\x00", "/livez\x00?x=1", "\x00/livez", "/livez\x00" + "a" * 3000):
+        one(w, f"GET {target} HTTP/1.1\r\nHost: h\r\n\r\n" + HIDDEN, 400, "has a NUL")
+    for text in ("GET\x00 /livez HTTP/1.1\r\nHost: h\r\n", "GET /livez HTTP/1.1\r\nHost: h\r\nX: a\x00b\r\n", "GET /livez HTTP/1.1\r\nHost: h\x00evil\r\n",
+                 "GET /livez HTTP/1.1\r\nHost: h\x00\r\n", "GET /livez HTTP/1.1\r\nHost: h\x00\x00\x00\x00\x00evil\r\n",
+                 "GET /livez HTTP/1.1\r\nHost: h\r\nContent-Length: 0\x004\r\nX: y\r\n"):
+        one(w, text + "\r\n" + HIDDEN, 400, "has a NUL")
+    for text in ("GET /livez HTTP/1.1\x00\r\nHost: h\r\n", "GET /livez HTTP/1.1\r\nHost: h\r\nX\x00: a\r\n"):  # the library's own answer
+        one(w, text + "\r\n" + HIDDEN, 400)
+
+
+def folded_and_half_ended_header_lines_are_refused(w):
+    for text in ("Host: h\r\nX: a\r\n b\r\n\r\n", "Host: h\nX: a\r\n\r\n", "Host: h\r\nX: a\n\r\n", "Host: h\r\n\n"):
+        one(w, "GET /livez HTTP/1.1\r\n" + text + HIDDEN, 400, "does not end in CRLF")
+    one(w, "GET /livez HTTP/1.1\nHost: h\r\n\r\n" + HIDDEN, 400, "does not end in CRLF")
+    got = raw(w.port, "GET /livez?a=b&c=d&e HTTP/1.1\r\nHost: h \r\nX:\r\nCookie: a=b; c=d\r\nConnection: close\r\n\r\n")
+    expect(b"NUL" not in got, got)
 
 
 def dot_segments_and_encoded_slashes_are_refused(w):
