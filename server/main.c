@@ -147,14 +147,10 @@ static sg_status open_seal(daemon_t *d, sg_err *err)
     char path[SG_CONFIG_TEXT + 32], public[SG_CONFIG_TEXT + 32];
     SG_TRY(sg_origin_check(d->config.audit_origin, err));
     sg_config_signing_key(&d->config, path);
-    sg_status st = sg_signer_load(path, &d->signer, err);
-    if (st == SG_NOT_FOUND && !*d->config.signing_key) {
-        st = sg_signer_new(&d->signer, err);
-        if (!st)
-            st = sg_signer_save(d->signer, path, err);
-        if (!st)
-            sg_logline(SG_LOG_INFO, NULL, "a signing key was made: %s", path);
-    }
+    bool made;
+    sg_status st = sg_audit_key(path, !*d->config.signing_key, &made, &d->signer, err);
+    if (made)
+        sg_logline(SG_LOG_INFO, NULL, "a signing key was made: %s", path);
     (void)snprintf(public, sizeof public, "%s/signing.pub", d->config.data_dir);
     if (!st)
         st = sg_signer_save_public(d->signer, public, err);
@@ -164,15 +160,11 @@ static sg_status open_seal(daemon_t *d, sg_err *err)
 
 static sg_status check_audit(daemon_t *d, sg_err *err)
 {
-    int64_t n, moved;
+    int64_t n;
     sg_err broken = {0};
-    char old_head[SG_CONFIG_TEXT + 32];
-    (void)snprintf(old_head, sizeof old_head, "%s/audit.head", d->config.data_dir);
-    SG_TRY(sg_store_audit_size(d->store, &n, err));
-    sg_status st = sg_audit_upgrade(d->store, old_head, &moved, &broken);
-    if (!st && (moved > 0 || n == 0) &&
-        !sg_file_exists(d->checkpoint)) /* from here on a missing checkpoint is a break */
-        SG_TRY(sg_audit_save_checkpoint(d->store, &d->seal, d->checkpoint, err));
+    sg_status st = sg_audit_begin(d->store, &d->seal, d->config.data_dir, &broken);
+    if (st && st != SG_MISMATCH && st != SG_FORMAT)
+        return sg_fail_in(err, st, "%s", broken.msg);
     if (!st)
         st = sg_audit_verify(d->store, d->checkpoint, d->signer, &n, &broken);
     if (!st)

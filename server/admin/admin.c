@@ -68,19 +68,24 @@ static bool read_arguments(int argc, char **argv, arguments *a)
     return a->help || (words >= 2 && a->config);
 }
 
-/* Only the audit commands ask for the signing key, which the first start of the daemon makes. */
+/* What is done before the daemon's first start is in the log too, so the log's key and first checkpoint are made here. */
 static sg_status run_here(const sg_config *c, sg_store *store, const json_t *request, json_t **answer, sg_err *err)
 {
     char path[SG_CONFIG_PATH];
+    int64_t n;
+    bool made;
     sg_signer *key = NULL;
     sg_config_signing_key(c, path);
-    const sg_status st = sg_signer_load(path, &key, err);
-    if (st && st != SG_NOT_FOUND)
+    SG_TRY(sg_store_audit_size(store, &n, err));
+    sg_status st = sg_audit_key(path, n == 0 && !*c->signing_key, &made, &key, err);
+    if (st && (st != SG_NOT_FOUND || n == 0))
         return st;
     const sg_audit_seal seal = {key, c->audit_origin};
-    *answer = sg_admin_run(c, store, key ? &seal : NULL, request);
+    st = key ? sg_audit_begin(store, &seal, c->data_dir, err) : SG_OK;
+    if (!st)
+        *answer = sg_admin_run(c, store, key ? &seal : NULL, request);
     sg_signer_free(key);
-    return SG_OK;
+    return st;
 }
 
 /* Through the daemon when one runs, else with the database opened here. */

@@ -39,6 +39,14 @@ typedef struct sg_audit_seal {
  * (head_path). MISMATCH: they are not what was written; nothing is moved then. *n_moved rows. */
 sg_status sg_audit_upgrade(sg_store *s, const char *head_path, int64_t *n_moved, sg_err *err) SG_MUST_USE;
 
+/* The key that signs the log, read from a file; *made there when there is none and may_make. NOT_FOUND, FORMAT, IO. */
+sg_status sg_audit_key(const char *path, bool may_make, bool *made, sg_signer **out, sg_err *err) SG_MUST_USE;
+
+/* Before anything is added, whoever comes first to a data folder, daemon or admin command: moves an older chain and signs
+ * the first checkpoint. Afterwards, or when entries came before it, a missing checkpoint is a break and stays one.
+ * MISMATCH, FORMAT: the older chain is broken. */
+sg_status sg_audit_begin(sg_store *s, const sg_audit_seal *seal, const char *data_dir, sg_err *err) SG_MUST_USE;
+
 /* NULL members count as "". */
 sg_status sg_audit_add(sg_store *s, const sg_audit_event *e, sg_err *err) SG_MUST_USE;
 

@@ -1,4 +1,5 @@
-/* upgrade.c - the chain of schema version 1 becomes the first entries of the log; see audit.h.
+/* upgrade.c - how a log begins: its key, its first checkpoint, and the chain of schema version 1, which becomes its
+ * first entries; see audit.h.
  *
  * Row n's hash was SHA-256("snpgen-audit-1", hash of row n-1, its fields each with its length in front); row 1 followed
  * 32 zero bytes. audit.head held the newest "seq hash". */
@@ -118,4 +119,30 @@ sg_status sg_audit_upgrade(sg_store *s, const char *head_path, int64_t *n_moved,
     *n_moved = m.n;
     (void)unlink(head_path); /* the checkpoint takes its place */
     return SG_OK;
+}
+
+sg_status sg_audit_key(const char *path, bool may_make, bool *made, sg_signer **out, sg_err *err)
+{
+    *made = false;
+    sg_status st = sg_signer_load(path, out, err);
+    if (st != SG_NOT_FOUND || !may_make)
+        return st;
+    st = sg_signer_new(out, err);
+    if (!st)
+        st = sg_signer_save(*out, path, err);
+    *made = !st;
+    return st;
+}
+
+sg_status sg_audit_begin(sg_store *s, const sg_audit_seal *seal, const char *data_dir, sg_err *err)
+{
+    char old_head[4096], checkpoint[4096];
+    int64_t n, moved;
+    (void)snprintf(old_head, sizeof old_head, "%s/audit.head", data_dir);
+    (void)snprintf(checkpoint, sizeof checkpoint, "%s/audit.checkpoint", data_dir);
+    SG_TRY(sg_store_audit_size(s, &n, err));
+    SG_TRY(sg_audit_upgrade(s, old_head, &moved, err));
+    if ((n > 0 && moved == 0) || sg_file_exists(checkpoint))
+        return SG_OK;
+    return sg_audit_save_checkpoint(s, seal, checkpoint, err); /* from here on a missing checkpoint is a break */
 }

@@ -274,10 +274,31 @@ def a_database_of_every_older_schema_is_brought_up_to_date(w):
     d.stop()
 
 
+def a_key_made_before_the_first_start_is_no_broken_log(w):
+    d = w.daemon("first", release__signing_key=os.path.join(w.fixture, "no-such.key"))
+    expect("no-such.key" in d.admin("key", "create", "--owner", "alice", ok=False))  # or the log would begin unsigned
+    d.remove()
+    d = w.daemon("first")
+    key = d.key("alice")
+    expect("1 entries, the log is whole" in d.admin("audit", "verify"))
+    d.start()
+    expect(d.client(key).get("/v1/jobs").status == 200)
+    d.stop()
+    expect("audit log is broken" not in d.log(), d.log()[-1000:])
+    expect("the log is whole" in d.admin("audit", "verify"))
+    os.unlink(d.data + "/audit.checkpoint")  # which no command mends
+    d.key("bob")
+    expect("is missing" in d.admin("audit", "verify", ok=False))
+    d.start()
+    expect("audit log is broken" in d.log() and "audit.checkpoint is missing" in d.log())
+    d.stop()
+    d.remove()
+
+
 CASES = [metrics_count_jobs_people_and_requests_on_the_admin_listener_alone, systemd_hears_ready_alive_reloading_and_stopping,
          a_socket_that_systemd_opened_is_served, readiness_ends_before_service_does,
          a_reload_opens_new_versions_and_loses_no_request, a_backup_of_the_running_service_comes_back_elsewhere,
-         a_database_of_every_older_schema_is_brought_up_to_date]
+         a_database_of_every_older_schema_is_brought_up_to_date, a_key_made_before_the_first_start_is_no_broken_log]
 
 
 def finish(w, bad):
