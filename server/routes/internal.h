@@ -81,4 +81,9 @@ json_t *sg_routes_job_json(const sg_service *s, const sg_job *job);
 SG_HANDLERS(X)
 #undef X
 
+/* kept.c. The answer (body, type, ETag) that was kept for exactly this row of a finished job, or false. */
+bool sg_routes_kept(const sg_job *job, sg_answer *a);
+/* Keeps it, when the job is finished and the answer is a 200. */
+void sg_routes_keep(const sg_job *job, const sg_answer *a);
+
 #endif

@@ -335,7 +335,10 @@ void sg_route_job_get(void *ctx, const sg_request *q, sg_answer *a)
         !sg_routes_job(s, q, a, &who, false, &job))
         return;
     const bool unfinished = !sg_job_state_finished(job.state);
-    sg_routes_json(a, q, 200, sg_routes_job_json(s, &job), true);
+    if (!sg_routes_kept(&job, a)) {
+        sg_routes_json(a, q, 200, sg_routes_job_json(s, &job), true);
+        sg_routes_keep(&job, a);
+    }
     if (sg_routes_wait(s, q, a, unfinished && nothing_new(q, a), sg_hub_job(job.id)))
         return;
     if (unfinished)
