@@ -202,6 +202,7 @@ static sg_status start_http(daemon_t *d, sg_err *err)
                                .body_max = c->http_body_max,
                                .stream_s = c->http_stream_s,
                                .route = sg_routes,
+                               .starved = sg_routes_starved,
                                .ctx = &d->service,
                                .access = on_access};
     char text[16];
@@ -408,6 +409,7 @@ static int run(const char *config_path, bool only_check)
     if (sg_logline_parse(d.config.log_level, &level, &err) == SG_OK)
         sg_logline_init("snpgend", level);
     sg_process_harden();
+    sg_routes_begin();
     (void)signal(SIGPIPE, SIG_IGN);
     (void)signal(SIGXFSZ, SIG_IGN); /* a limit on file sizes is an error like a full disk, not an end */
     (void)sigemptyset(&signals);

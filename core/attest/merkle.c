@@ -3,27 +3,18 @@
 
 #include <stdlib.h>
 
-static sg_digest hash_marked(uint8_t mark, const void *a, size_t n_a, const void *b, size_t n_b)
-{
-    sg_sha256 *h;
-    if (sg_sha256_new(&h, NULL))
-        abort(); /* never a wrong digest */
-    sg_sha256_add(h, &mark, 1);
-    sg_sha256_add(h, a, n_a);
-    sg_sha256_add(h, b, n_b);
-    const sg_digest d = sg_sha256_end(h);
-    sg_sha256_free(h);
-    return d;
-}
-
 sg_digest sg_merkle_leaf(const void *data, size_t n)
 {
-    return hash_marked(0, data, n, "", 0);
+    static const uint8_t mark = 0;
+    return sg_sha256_of_two(&mark, 1, data, n);
 }
 
 sg_digest sg_merkle_node(const sg_digest *left, const sg_digest *right)
 {
-    return hash_marked(1, left->b, sizeof left->b, right->b, sizeof right->b);
+    uint8_t text[1 + SG_DIGEST_BYTES] = {1};
+    for (int i = 0; i < SG_DIGEST_BYTES; i++)
+        text[1 + i] = left->b[i];
+    return sg_sha256_of_two(text, sizeof text, right->b, sizeof right->b);
 }
 
 sg_status sg_merkle_append(const sg_tree *t, int64_t size, const sg_digest *leaf, sg_err *err)

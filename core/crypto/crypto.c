@@ -1,4 +1,5 @@
 /* crypto.c - OpenSSL behind a small door; see crypto.h. */
+#define OPENSSL_SUPPRESS_DEPRECATED /* SHA256_*: the EVP calls allocate for each digest, and a digest may not fail */
 #include "crypto/crypto.h"
 #include "base/file.h"
 
@@ -7,7 +8,7 @@
 #include <limits.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
+#include <openssl/sha.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -17,53 +18,47 @@
 #include <unistd.h>
 
 struct sg_sha256 {
-    EVP_MD_CTX *ctx;
+    SHA256_CTX ctx;
 };
 
 sg_status sg_sha256_new(sg_sha256 **out, sg_err *err)
 {
-    *out = NULL;
-    sg_sha256 *h = calloc(1, sizeof *h);
-    if (!h)
-        return sg_fail(err, SG_NOMEM, "no memory for a digest");
-    h->ctx = EVP_MD_CTX_new();
-    if (!h->ctx || EVP_DigestInit_ex(h->ctx, EVP_sha256(), NULL) != 1) {
-        sg_sha256_free(h);
-        return sg_fail(err, SG_INTERNAL, "libcrypto offers no SHA-256");
-    }
-    *out = h;
+    *out = calloc(1, sizeof **out);
+    if (!*out)
+        return sg_fail(err, SG_NOMEM, "no memory for SHA-256");
+    (void)SHA256_Init(&(*out)->ctx);
     return SG_OK;
 }
 
 void sg_sha256_add(sg_sha256 *h, const void *data, size_t n)
 {
-    if (EVP_DigestUpdate(h->ctx, data, n) != 1)
-        abort(); /* a digest that skipped bytes would vouch for what nobody hashed */
+    (void)SHA256_Update(&h->ctx, data, n); /* always 1 */
 }
 
 sg_digest sg_sha256_end(sg_sha256 *h)
 {
     sg_digest d;
-    unsigned n = 0;
-    if (EVP_DigestFinal_ex(h->ctx, d.b, &n) != 1 || n != SG_DIGEST_BYTES)
-        abort();
+    (void)SHA256_Final(d.b, &h->ctx);
     return d;
 }
 
 void sg_sha256_free(sg_sha256 *h)
 {
-    if (h)
-        EVP_MD_CTX_free(h->ctx);
     free(h);
 }
 
 sg_digest sg_sha256_of(const void *data, size_t n)
 {
-    sg_digest d;
-    unsigned got = 0;
-    if (EVP_Digest(data, n, d.b, &got, EVP_sha256(), NULL) != 1 || got != SG_DIGEST_BYTES)
-        abort();
-    return d;
+    return sg_sha256_of_two(data, n, "", 0);
+}
+
+sg_digest sg_sha256_of_two(const void *a, size_t n_a, const void *b, size_t n_b)
+{
+    sg_sha256 h;
+    (void)SHA256_Init(&h.ctx);
+    sg_sha256_add(&h, a, n_a);
+    sg_sha256_add(&h, b, n_b);
+    return sg_sha256_end(&h);
 }
 
 sg_status sg_sha256_file(const char *path, sg_digest *out, sg_err *err)
@@ -96,12 +91,21 @@ sg_status sg_sha256_file(const char *path, sg_digest *out, sg_err *err)
     return st;
 }
 
+/* RFC 2104 */
 sg_digest sg_hmac_sha256(const uint8_t *key, size_t n_key, const void *data, size_t n)
 {
-    sg_digest d;
-    unsigned got = 0;
-    if (n_key > INT_MAX || !HMAC(EVP_sha256(), key, (int)n_key, data, n, d.b, &got) || got != SG_DIGEST_BYTES)
-        abort();
+    uint8_t pad[64] = {0};
+    sg_digest d = {{0}};
+    if (n_key > sizeof pad)
+        d = sg_sha256_of(key, n_key);
+    memcpy(pad, n_key > sizeof pad ? d.b : key, n_key > sizeof pad ? sizeof d.b : n_key);
+    for (size_t i = 0; i < sizeof pad; i++)
+        pad[i] ^= 0x36;
+    d = sg_sha256_of_two(pad, sizeof pad, data, n);
+    for (size_t i = 0; i < sizeof pad; i++)
+        pad[i] ^= 0x36 ^ 0x5c;
+    d = sg_sha256_of_two(pad, sizeof pad, d.b, sizeof d.b);
+    explicit_bzero(pad, sizeof pad);
     return d;
 }
 

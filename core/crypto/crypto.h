@@ -31,8 +31,10 @@ void sg_sha256_add(sg_sha256 *h, const void *data, size_t n);
 sg_digest sg_sha256_end(sg_sha256 *h); /* then only free is allowed */
 void sg_sha256_free(sg_sha256 *h);
 
-/* One shot. Cannot fail for a working libcrypto; aborts the process otherwise (never a wrong digest). */
+/* One shot. Allocates nothing and cannot fail. */
 sg_digest sg_sha256_of(const void *data, size_t n);
+/* Of two pieces as if they stood behind one another. */
+sg_digest sg_sha256_of_two(const void *a, size_t n_a, const void *b, size_t n_b);
 /* Digest of a file's bytes. NOT_FOUND, IO. */
 sg_status sg_sha256_file(const char *path, sg_digest *out, sg_err *err) SG_MUST_USE;
 

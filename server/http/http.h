@@ -124,6 +124,8 @@ typedef struct sg_http_options {
         body_max, stream_s; /* stream_s: the most a stream lasts */
     const sg_route *route;  /* ended by a NULL method */
     void *ctx;
+    bool (*starved)(
+        void); /* NULL, or asked after each turn of a handler: its answer lacks something for want of memory */
     void (*access)(void *ctx, const sg_http_access *x);
 } sg_http_options;
 

@@ -99,6 +99,10 @@ static void *on_uri(void *ctx, const char *uri, struct MHD_Connection *c)
     x->http = h;
     x->started_ns = sg_clock_mono_ns();
     x->target = strndup(uri, (size_t)h->o.url_max + 1);
+    if (!x->target) {
+        free(x);
+        return NULL;
+    }
     x->uri = uri;
     x->uri_bytes = strlen(uri);
     x->a.fd = -1;
@@ -267,29 +271,32 @@ static struct MHD_Response *make_response(exchange *x)
     return r;
 }
 
-static void add_headers(exchange *x, struct MHD_Response *r, bool close_it)
+/* false: not all of them, and an answer without one may mean something else. */
+static bool add_headers(exchange *x, struct MHD_Response *r, bool close_it)
 {
     const sg_answer *a = &x->a;
     char text[128];
-    (void)MHD_add_response_header(r, "X-Request-Id", x->q.id);
-    (void)MHD_add_response_header(r, "X-Content-Type-Options", "nosniff");
-    (void)MHD_add_response_header(r, "Cache-Control", *a->etag ? "private, no-cache" : "no-store");
+    bool fine = true;
+    fine &= MHD_YES == MHD_add_response_header(r, "X-Request-Id", x->q.id);
+    fine &= MHD_YES == MHD_add_response_header(r, "X-Content-Type-Options", "nosniff");
+    fine &= MHD_YES == MHD_add_response_header(r, "Cache-Control", *a->etag ? "private, no-cache" : "no-store");
     if (*a->type && a->status != 304 && a->status != 204)
-        (void)MHD_add_response_header(r, "Content-Type", a->type);
+        fine &= MHD_YES == MHD_add_response_header(r, "Content-Type", a->type);
     if (*a->etag) {
         (void)snprintf(text, sizeof text, "\"%s\"", a->etag);
-        (void)MHD_add_response_header(r, "ETag", text);
+        fine &= MHD_YES == MHD_add_response_header(r, "ETag", text);
     }
     if (a->has_repr) {
         char b64[48];
         sg_http_base64(a->repr.b, sizeof a->repr.b, b64);
         (void)snprintf(text, sizeof text, "sha-256=:%s:", b64);
-        (void)MHD_add_response_header(r, "Repr-Digest", text);
+        fine &= MHD_YES == MHD_add_response_header(r, "Repr-Digest", text);
     }
     for (int i = 0; i < a->n_header; i++)
-        (void)MHD_add_response_header(r, a->header[i].name, a->header[i].value);
+        fine &= MHD_YES == MHD_add_response_header(r, a->header[i].name, a->header[i].value);
     if (close_it || atomic_load(&x->http->stopping))
-        (void)MHD_add_response_header(r, "Connection", "close");
+        fine &= MHD_YES == MHD_add_response_header(r, "Connection", "close");
+    return fine;
 }
 
 static enum MHD_Result send_answer(exchange *x, struct MHD_Connection *c, bool close_it)
@@ -297,7 +304,10 @@ static enum MHD_Result send_answer(exchange *x, struct MHD_Connection *c, bool c
     struct MHD_Response *r = make_response(x);
     if (!r)
         return MHD_NO;
-    add_headers(x, r, close_it);
+    if (!add_headers(x, r, close_it)) {
+        MHD_destroy_response(r);
+        return MHD_NO;
+    }
     x->status = x->a.status;
     set_phase(x->conn, PHASE_ANSWERING);
     const enum MHD_Result done = MHD_queue_response(c, (unsigned)x->a.status, r);
@@ -356,6 +366,11 @@ static void take_turn(exchange *x, const sg_route *r)
     x->q.last = atomic_load(&x->http->stopping) || (x->put_off_until_ns && sg_clock_mono_ns() >= x->put_off_until_ns);
     x->wake_seen = sg_http_wakes(x->http);
     r->handler(x->http->o.ctx, &x->q, a);
+    if (x->http->o.starved && x->http->o.starved()) {
+        const sg_err none = {.msg = "no memory for all of an answer"};
+        end_stream(x);
+        sg_answer_error(a, &x->q, SG_NOMEM, &none);
+    }
     x->q.turn++;
     memcpy(x->q.note, a->note, sizeof x->q.note);
 }
@@ -397,7 +412,7 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *c, const cha
     if (*n > 0) {
         sg_err err;
         if (!x->drain && sg_buf_add(&x->body, data, *n, &err))
-            x->drain = true;
+            return MHD_NO; /* no memory: its length was looked at before */
         *n = 0;
         return MHD_YES;
     }

@@ -51,6 +51,31 @@ const sg_route sg_admin_routes[] = {{"GET", "/metrics", sg_route_metrics, false}
                                     {"GET", "/readyz", sg_route_readyz, false},
                                     {NULL, NULL, NULL, false}};
 
+/* ---- memory ---- */
+
+/* jansson leaves a member out, or takes a body for malformed, when there is no memory for it, and mostly nobody is told. So its
+ * failures are remembered by the thread that had them, and the answer is replaced. */
+static _Thread_local bool starved;
+
+static void *json_memory(size_t n)
+{
+    void *p = malloc(n);
+    starved |= !p;
+    return p;
+}
+
+void sg_routes_begin(void)
+{
+    json_set_alloc_funcs(json_memory, free);
+}
+
+bool sg_routes_starved(void)
+{
+    const bool was = starved;
+    starved = false;
+    return was;
+}
+
 /* ---- shared ---- */
 
 uint64_t sg_routes_keys_topic(void)

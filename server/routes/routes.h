@@ -43,4 +43,9 @@ void sg_hub_close(sg_hub *h); /* after sg_http_close. Accepts NULL */
 extern const sg_route sg_routes[];
 extern const sg_route sg_admin_routes[]; /* of the admin listener: no keys, so keep it on a private address */
 
+/* Once, before anything is made of JSON. */
+void sg_routes_begin(void);
+/* Whether the calling thread ran out of memory since it asked last: its answer may lack something. */
+bool sg_routes_starved(void);
+
 #endif

@@ -1,4 +1,5 @@
-/* shim.c - preloaded into snpgend by storage.py: a disk that fails at the Nth write or sync, and a wall clock that jumps.
+/* shim.c - preloaded into snpgend by storage.py and requests.py: a disk that fails at the Nth write or sync, a wall clock that
+ * jumps, and an allocation that fails.
  *
  * The numbers lie in a file that both sides map ($SG_FAULT_CONTROL, opened before the sandbox closes). */
 #include <dlfcn.h>
@@ -18,6 +19,11 @@ typedef struct control {
     atomic_llong fail_at;  /* the first that fails; 0: none */
     atomic_llong n_fail;   /* how many do */
     atomic_llong n_failed;
+    atomic_llong alloc_pid;     /* whose allocations count; 0: nobody's */
+    atomic_llong n_alloc;       /* so far */
+    atomic_llong alloc_fail_at; /* the first that fails; 0: none */
+    atomic_llong alloc_n_fail;  /* how many do */
+    atomic_llong alloc_failed;
 } control;
 
 static control *shared;
@@ -42,6 +48,38 @@ static int fails(void)
     (void)atomic_fetch_add(&shared->n_failed, 1);
     errno = EIO;
     return 1;
+}
+
+/* glibc's own, since dlsym allocates. */
+extern void *__libc_malloc(size_t n);
+extern void *__libc_calloc(size_t n, size_t size);
+extern void *__libc_realloc(void *p, size_t n);
+
+static int starves(void)
+{
+    if (!shared || !atomic_load(&shared->alloc_pid) || atomic_load(&shared->alloc_pid) != getpid())
+        return 0;
+    const long long n = atomic_fetch_add(&shared->n_alloc, 1) + 1, at = atomic_load(&shared->alloc_fail_at);
+    if (!at || n < at || n >= at + atomic_load(&shared->alloc_n_fail))
+        return 0;
+    (void)atomic_fetch_add(&shared->alloc_failed, 1);
+    errno = ENOMEM;
+    return 1;
+}
+
+void *malloc(size_t n)
+{
+    return starves() ? NULL : __libc_malloc(n);
+}
+
+void *calloc(size_t n, size_t size)
+{
+    return starves() ? NULL : __libc_calloc(n, size);
+}
+
+void *realloc(void *p, size_t n)
+{
+    return starves() ? NULL : __libc_realloc(p, n);
 }
 
 #define REAL(name) ((__typeof__(name) *)dlsym(RTLD_NEXT, #name))
