@@ -159,6 +159,7 @@ void sg_routes_json(sg_answer *a, const sg_request *q, int status, json_t *j, bo
     free(text);
     json_decref(j);
     if (st) {
+        starved = true; /* whatever the caller adds to it, the answer is replaced */
         sg_answer_error(a, q, st, &err);
         return;
     }
