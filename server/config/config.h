@@ -12,7 +12,7 @@
 
 #include "base/file.h"
 
-enum { SG_CONFIG_TEXT = 512, SG_CONFIG_MODELS = 64, SG_CONFIG_ID = 64 };
+enum { SG_CONFIG_TEXT = 512, SG_CONFIG_MODELS = 64, SG_CONFIG_PROCESSES = 16, SG_CONFIG_ID = 64 };
 
 /* INT(section, key, field, default, min, max, unit, meaning)  TEXT(section, key, field, default, meaning)
  * FLAG(section, key, field, default, meaning). Keys of one section stand together. */
@@ -58,6 +58,10 @@ enum { SG_CONFIG_TEXT = 512, SG_CONFIG_MODELS = 64, SG_CONFIG_ID = 64 };
     TEXT("worker", "backend", worker_backend, "auto", "what computes: auto, panels, onednn or openblas")               \
     TEXT("worker", "precision", worker_precision, "float32",                                                           \
          "of products: float32, or bfloat16 where the processor has it; part of what decides a cohort's bytes")        \
+    INT("worker", "processes", worker_processes, 2, 1, 16, "processes",                                                \
+        "each with the models in memory and one job; of one model's cohorts one at a time is judged")                  \
+    INT("worker", "small_people", worker_small, 1000, 1, 10000000, "people",                                           \
+        "the last of several processes takes only jobs of at most so many, which so do not wait for large ones")       \
     INT("worker", "threads", worker_threads, 0, 0, 1024, "threads", "0: one per core")                                 \
     INT("worker", "memory_mib", worker_memory_mib, 65536, 64, 16777216, "MiB",                                         \
         "of addresses for one cohort's scratch")                                                                       \

@@ -40,8 +40,9 @@ static sg_model_facts *known(sg_jobs *j, const sg_model_facts *f)
     return NULL;
 }
 
-sg_status sg_catalog_add(sg_jobs *j, const json_t *message, sg_err *err)
+sg_status sg_catalog_add(sg_lane *l, const json_t *message, sg_err *err)
 {
+    sg_jobs *j = l->jobs;
     sg_model_facts *f = calloc(1, sizeof *f);
     if (!f)
         return sg_fail(err, SG_NOMEM, "no memory for a model's card");
@@ -54,7 +55,7 @@ sg_status sg_catalog_add(sg_jobs *j, const json_t *message, sg_err *err)
     if (!st)
         st = keep_json(message, "panel", &f->panel, &f->n_panel, f->panel_tag, err);
     sg_model_facts *had = st ? NULL : known(j, f);
-    if (!st && !had && (j->n_facts == FACTS_MAX || j->n_fresh == SG_CONFIG_MODELS))
+    if (!st && !had && (j->n_facts == FACTS_MAX || l->n_fresh == SG_CONFIG_MODELS))
         st = sg_fail(err, SG_LIMIT, "too many models");
     if (st || had)
         facts_free(f);
@@ -66,15 +67,16 @@ sg_status sg_catalog_add(sg_jobs *j, const json_t *message, sg_err *err)
         (void)pthread_mutex_unlock(&j->lock);
         st = sg_store_model_seen(j->store, f->id, f->digest, f->trait, sg_clock_wall_ms(), err);
     }
-    j->fresh[j->n_fresh++] = had ? had : f;
+    l->fresh[l->n_fresh++] = had ? had : f;
     return st;
 }
 
-void sg_catalog_publish(sg_jobs *j)
+void sg_catalog_publish(sg_lane *l)
 {
+    sg_jobs *j = l->jobs;
     (void)pthread_mutex_lock(&j->lock);
-    memcpy(j->current, j->fresh, sizeof j->current);
-    j->n_current = j->n_fresh;
+    memcpy(j->current, l->fresh, sizeof j->current);
+    j->n_current = l->n_fresh;
     j->knew_models = true;
     (void)pthread_mutex_unlock(&j->lock);
 }

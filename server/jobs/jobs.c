@@ -60,21 +60,32 @@ bool sg_jobs_know_models(sg_jobs *j)
 
 bool sg_jobs_progress(sg_jobs *j, const char *id, sg_progress *out)
 {
+    bool mine = false;
+    memset(out, 0, sizeof *out);
     (void)pthread_mutex_lock(&j->lock);
-    const bool mine = !strcmp(j->progress_id, id);
-    *out = j->progress;
+    for (int i = 0; i < j->n_lane && !mine; i++) {
+        mine = !strcmp(j->lane[i].progress_id, id);
+        if (mine)
+            *out = j->lane[i].progress;
+    }
     (void)pthread_mutex_unlock(&j->lock);
     return mine;
 }
 
-bool sg_jobs_running_is(sg_jobs *j, char id[SG_ID_TEXT], char owner[SG_OWNER_TEXT])
+int sg_jobs_lanes(const sg_jobs *j)
 {
+    return j->n_lane;
+}
+
+bool sg_jobs_running(sg_jobs *j, int lane, char id[SG_ID_TEXT], char owner[SG_OWNER_TEXT], sg_progress *out)
+{
+    const sg_lane *l = &j->lane[lane];
     (void)pthread_mutex_lock(&j->lock);
-    const bool any = *j->progress_id != '\0';
-    memcpy(id, j->progress_id, SG_ID_TEXT);
-    memcpy(owner, j->progress_owner, SG_OWNER_TEXT);
+    memcpy(id, l->progress_id, SG_ID_TEXT);
+    memcpy(owner, l->progress_owner, SG_OWNER_TEXT);
+    *out = l->progress;
     (void)pthread_mutex_unlock(&j->lock);
-    return any;
+    return *id != '\0';
 }
 
 void sg_jobs_reload(sg_jobs *j, const sg_config_model *model, int n)
@@ -82,7 +93,7 @@ void sg_jobs_reload(sg_jobs *j, const sg_config_model *model, int n)
     (void)pthread_mutex_lock(&j->lock);
     memcpy(j->model, model, (size_t)n * sizeof *model);
     j->n_model = n;
-    j->reload = true;
+    j->generation++;
     (void)pthread_mutex_unlock(&j->lock);
     sg_jobs_wake(j);
 }
@@ -90,15 +101,6 @@ void sg_jobs_reload(sg_jobs *j, const sg_config_model *model, int n)
 bool sg_jobs_alive(sg_jobs *j, int64_t within_ms)
 {
     return sg_clock_mono_ns() - atomic_load(&j->round_ns) < within_ms * 1000000;
-}
-
-bool sg_jobs_running(sg_jobs *j, sg_progress *out)
-{
-    (void)pthread_mutex_lock(&j->lock);
-    const bool any = *j->progress_id != '\0';
-    *out = j->progress;
-    (void)pthread_mutex_unlock(&j->lock);
-    return any;
 }
 
 /* ---- submit ---- */
@@ -389,9 +391,10 @@ static sg_status recover(sg_jobs *j, sg_err *err)
     int n_swept;
     SG_TRY(sg_store_verify_recover(j->store, err));
     SG_TRY(sg_release_recover(j->place, j->store, &n_swept, err));
-    sg_job running[8];
-    found f = {running, 0, 8};
-    const sg_job_filter filter = {.state = SG_JOB_RUNNING, .limit = 8};
+    enum { ROOM = SG_CONFIG_PROCESSES };
+    sg_job running[ROOM];
+    found f = {running, 0, ROOM};
+    const sg_job_filter filter = {.state = SG_JOB_RUNNING, .limit = ROOM};
     SG_TRY(sg_store_job_each(j->store, &filter, collect, &f, err));
     for (int i = 0; i < f.n; i++) {
         const sg_job *job = &f.job[i];
@@ -408,6 +411,8 @@ static sg_status recover(sg_jobs *j, sg_err *err)
     return sg_store_idempotency_forget(j->store, sg_clock_wall_ms() - j->config->idempotency_h * 3600000, err);
 }
 
+_Static_assert((int)SG_CONFIG_PROCESSES <= (int)SG_NURSERY_LANES, "the nursery has fewer lanes");
+
 sg_status sg_jobs_open(sg_store *store, const sg_config *config, const sg_release_place *place, sg_nursery *nursery,
                        sg_jobs **out, sg_err *err)
 {
@@ -421,7 +426,12 @@ sg_status sg_jobs_open(sg_store *store, const sg_config *config, const sg_releas
     j->nursery = nursery;
     j->n_model = config->n_model;
     memcpy(j->model, config->model, sizeof j->model);
-    j->fd = -1;
+    j->n_lane = (int)config->worker_processes;
+    for (int i = 0; i < j->n_lane; i++) {
+        j->lane[i].jobs = j;
+        j->lane[i].n = i;
+        j->lane[i].fd = -1;
+    }
     (void)pthread_mutex_init(&j->lock, NULL);
     j->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     sg_jobs_set_ready(j, false, "the worker is starting");

@@ -1,6 +1,6 @@
 /* jobs.h - from an accepted request to a settled job: the queue, the worker, and what is known of both.
  *
- * Shape:   one dispatcher thread holds the worker's socket, hands it one job at a time and settles what comes back.
+ * Shape:   one dispatcher thread holds the workers' sockets, hands each one job at a time and settles what comes back.
  * Units:   people, seconds.
  * Owner:   sg_jobs_open/_close. Model facts live until close.
  * Threads: every function is safe from any thread.
@@ -101,21 +101,19 @@ typedef struct sg_progress {
     double people_per_second; /* 0: not known yet */
     double eta_s;             /* of this stage; 0: not known */
 } sg_progress;
-/* Of a running job; false when this is not the one that runs. */
+/* Of a running job; false when this one does not run, and *out is zero. */
 bool sg_jobs_progress(sg_jobs *j, const char *id, sg_progress *out);
 
-/* Whose job runs now; false when none does. */
-bool sg_jobs_running_is(sg_jobs *j, char id[SG_ID_TEXT], char owner[SG_OWNER_TEXT]);
+/* Worker processes, each with its lane; and what runs in lane 0 to sg_jobs_lanes - 1: false when nothing does. */
+int sg_jobs_lanes(const sg_jobs *j);
+bool sg_jobs_running(sg_jobs *j, int lane, char id[SG_ID_TEXT], char owner[SG_OWNER_TEXT], sg_progress *out);
 
-/* Once no job runs, a fresh worker opens these models in place of the ones that are open. Jobs are accepted meanwhile;
+/* Between two jobs of each lane a fresh worker opens these models in place of the ones that are open. Jobs are accepted meanwhile;
  * those that wait run on the version that is open when their turn comes, and say so. */
 void sg_jobs_reload(sg_jobs *j, const sg_config_model *model, int n);
 
 /* The dispatcher came round within the last `within_ms`. */
 bool sg_jobs_alive(sg_jobs *j, int64_t within_ms);
-
-/* Of whichever job runs; false when none does. */
-bool sg_jobs_running(sg_jobs *j, sg_progress *out);
 
 /* A UUIDv7 of this millisecond. INTERNAL. */
 sg_status sg_uuid7(char out[SG_ID_TEXT], sg_err *err) SG_MUST_USE;

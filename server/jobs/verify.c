@@ -56,69 +56,72 @@ sg_status sg_jobs_verify(sg_jobs *j, const char *id, const char *actor, const ch
 
 /* ---- the dispatcher's side ---- */
 
-bool sg_verify_due(sg_jobs *j)
+bool sg_verify_due(sg_lane *l)
 {
     int64_t waiting = 0;
-    sg_verification *v = &j->verification;
-    if (sg_store_verify_next(j->store, v, NULL) || sg_store_job_count(j->store, SG_JOB_QUEUED, &waiting, NULL))
+    sg_verification *v = &l->verification;
+    if (sg_store_verify_next(l->jobs->store, v, NULL) ||
+        sg_store_job_count(l->jobs->store, SG_JOB_QUEUED, &waiting, NULL))
         return false;
     return !waiting || sg_clock_wall_ms() - v->created_ms > PATIENCE_MS;
 }
 
-sg_status sg_verify_take(sg_jobs *j, sg_err *err)
+sg_status sg_verify_take(sg_lane *l, sg_err *err)
 {
-    SG_TRY(sg_store_job_get(j->store, j->verification.job, &j->job, err));
-    SG_TRY(sg_store_verify_start(j->store, j->verification.id, err));
-    j->verification.attempts++;
-    j->job.attempts = FOLDER_FROM + j->verification.attempts; /* a folder of its own */
-    j->job.cancel = false;
+    SG_TRY(sg_store_job_get(l->jobs->store, l->verification.job, &l->job, err));
+    SG_TRY(sg_store_verify_start(l->jobs->store, l->verification.id, err));
+    l->verification.attempts++;
+    l->job.attempts = FOLDER_FROM + l->verification.attempts; /* a folder of its own */
+    l->job.cancel = false;
     return SG_OK;
 }
 
-static sg_status finish(sg_jobs *j, sg_err *err)
+static sg_status finish(sg_lane *l, sg_err *err)
 {
-    sg_verification *v = &j->verification;
+    sg_verification *v = &l->verification;
     char detail[SG_OPTIONS_TEXT + 128];
     v->finished_ms = sg_clock_wall_ms();
     (void)snprintf(detail, sizeof detail, "%s%s%s", v->id, *v->differing ? " " : "", v->differing);
-    SG_TRY(sg_store_begin(j->store, err));
-    sg_status st = sg_store_verify_finish(j->store, v, err);
+    SG_TRY(sg_store_begin(l->jobs->store, err));
+    sg_status st = sg_store_verify_finish(l->jobs->store, v, err);
     if (!st)
-        st = sg_audit_add(j->store, &(sg_audit_event){"snpgend", "job.verified", v->job, v->outcome, "", detail}, err);
-    return sg_store_end(j->store, st, err);
+        st = sg_audit_add(l->jobs->store, &(sg_audit_event){"snpgend", "job.verified", v->job, v->outcome, "", detail},
+                          err);
+    return sg_store_end(l->jobs->store, st, err);
 }
 
 /* The folder first: whoever hears of the end finds nothing left of it. A crash in between makes it all again. */
-static sg_status leave(sg_jobs *j, sg_err *err)
+static sg_status leave(sg_lane *l, sg_err *err)
 {
     char members[96];
-    const sg_verification *v = &j->verification;
-    SG_TRY(sg_release_discard(j->place, j->job.id, j->job.attempts, err));
-    SG_TRY(finish(j, err));
-    (void)snprintf(members, sizeof members, "\"job\":\"%s\"", j->job.id);
+    const sg_verification *v = &l->verification;
+    SG_TRY(sg_release_discard(l->jobs->place, l->job.id, l->job.attempts, err));
+    SG_TRY(finish(l, err));
+    (void)snprintf(members, sizeof members, "\"job\":\"%s\"", l->job.id);
     sg_logline(!strcmp(v->outcome, "same") ? SG_LOG_INFO : SG_LOG_WARN, members, "verification: %s %s", v->outcome,
                v->reason);
     return SG_OK;
 }
 
-sg_status sg_verify_done(sg_jobs *j, const void *sealed, size_t n, sg_err *err)
+sg_status sg_verify_done(sg_lane *l, const void *sealed, size_t n, sg_err *err)
 {
     bool approvable;
     char cohort[SG_HEX_TEXT];
-    SG_TRY(sg_jobs_judged(j, j->job.id, &approvable, cohort, err));
-    SG_TRY(sg_release_compare(sealed, n, j->session_key, j->place, j->store, &j->job, cohort, &j->verification, err));
-    return leave(j, err);
+    SG_TRY(sg_jobs_judged(l->jobs, l->job.id, &approvable, cohort, err));
+    SG_TRY(sg_release_compare(sealed, n, l->jobs->session_key, l->jobs->place, l->jobs->store, &l->job, cohort,
+                              &l->verification, err));
+    return leave(l, err);
 }
 
-sg_status sg_verify_fail(sg_jobs *j, const char *reason, sg_err *err)
+sg_status sg_verify_fail(sg_lane *l, const char *reason, sg_err *err)
 {
-    (void)snprintf(j->verification.outcome, sizeof j->verification.outcome, "failed");
-    (void)snprintf(j->verification.reason, sizeof j->verification.reason, "%s", reason);
-    return leave(j, err);
+    (void)snprintf(l->verification.outcome, sizeof l->verification.outcome, "failed");
+    (void)snprintf(l->verification.reason, sizeof l->verification.reason, "%s", reason);
+    return leave(l, err);
 }
 
-sg_status sg_verify_again(sg_jobs *j, bool forgive, sg_err *err)
+sg_status sg_verify_again(sg_lane *l, bool forgive, sg_err *err)
 {
-    SG_TRY(sg_release_discard(j->place, j->job.id, j->job.attempts, err));
-    return sg_store_verify_again(j->store, j->verification.id, forgive, err);
+    SG_TRY(sg_release_discard(l->jobs->place, l->job.id, l->job.attempts, err));
+    return sg_store_verify_again(l->jobs->store, l->verification.id, forgive, err);
 }

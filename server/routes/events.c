@@ -23,8 +23,10 @@ typedef struct stream {
     int64_t sent;         /* seq of the last event */
     int64_t said_ns;
     bool ended; /* the job's last event was sent */
-    int64_t progress_done;
-    char progress_of[SG_ID_TEXT + 16];
+    struct {
+        int64_t done;
+        char of[SG_ID_TEXT + 16];
+    } told[SG_CONFIG_PROCESSES]; /* the progress of each lane that was sent last */
     sg_buf *out;
     sg_err err;
 } stream;
@@ -46,18 +48,18 @@ static sg_status say_event(void *ctx, const sg_event *e, sg_err *err)
     return st;
 }
 
-static sg_status say_progress(stream *x, sg_err *err)
+static sg_status say_progress_of(stream *x, int lane, sg_err *err)
 {
-    char id[SG_ID_TEXT], owner[SG_OWNER_TEXT], key[sizeof x->progress_of];
+    char id[SG_ID_TEXT], owner[SG_OWNER_TEXT], key[sizeof x->told[0].of];
     sg_progress p;
-    if (!sg_jobs_running_is(x->s->jobs, id, owner) || (*x->job && strcmp(id, x->job) != 0) ||
-        (!x->everybody && strcmp(owner, x->who.owner) != 0) || !sg_jobs_progress(x->s->jobs, id, &p))
+    if (!sg_jobs_running(x->s->jobs, lane, id, owner, &p) || (*x->job && strcmp(id, x->job) != 0) ||
+        (!x->everybody && strcmp(owner, x->who.owner) != 0))
         return SG_OK;
     (void)snprintf(key, sizeof key, "%s %s", id, p.stage);
-    if (!strcmp(key, x->progress_of) && p.done == x->progress_done)
+    if (!strcmp(key, x->told[lane].of) && p.done == x->told[lane].done)
         return SG_OK;
-    memcpy(x->progress_of, key, sizeof key);
-    x->progress_done = p.done;
+    memcpy(x->told[lane].of, key, sizeof key);
+    x->told[lane].done = p.done;
     SG_TRY(sg_buf_printf(
         x->out, err, "event: progress\ndata: {\"job\":\"%s\",\"stage\":\"%s\",\"done\":%" PRId64 ",\"total\":%" PRId64,
         id, p.stage, p.done, p.total));
@@ -65,6 +67,13 @@ static sg_status say_progress(stream *x, sg_err *err)
         SG_TRY(sg_buf_printf(x->out, err, ",\"people_per_second\":%.3g,\"eta_seconds\":%.3g", p.people_per_second,
                              p.eta_s));
     return sg_buf_add(x->out, "}\n\n", 3, err);
+}
+
+static sg_status say_progress(stream *x, sg_err *err)
+{
+    for (int i = 0; i < sg_jobs_lanes(x->s->jobs); i++)
+        SG_TRY(say_progress_of(x, i, err));
+    return SG_OK;
 }
 
 static sg_status say(stream *x, sg_err *err)

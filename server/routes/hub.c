@@ -81,10 +81,13 @@ static void tell(sg_hub *h, int64_t *last)
 static void tell_progress(sg_hub *h)
 {
     char id[SG_ID_TEXT], owner[SG_OWNER_TEXT];
-    if (!sg_jobs_running_is(h->service->jobs, id, owner))
-        return;
-    const uint64_t topic[] = {sg_hub_job(id), sg_hub_owner(owner), sg_hub_all()};
-    sg_http_wake(h->http, topic, 3);
+    sg_progress p;
+    for (int i = 0; i < sg_jobs_lanes(h->service->jobs); i++) {
+        if (!sg_jobs_running(h->service->jobs, i, id, owner, &p))
+            continue;
+        const uint64_t topic[] = {sg_hub_job(id), sg_hub_owner(owner), sg_hub_all()};
+        sg_http_wake(h->http, topic, 3);
+    }
 }
 
 /* true: stop. */

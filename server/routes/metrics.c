@@ -49,14 +49,21 @@ static sg_status print_work(const sg_service *s, sg_buf *b, sg_err *err)
     int n_model = 0;
     while (sg_jobs_model_at(s->jobs, n_model))
         n_model++;
-    const bool busy = sg_jobs_running(s->jobs, &p);
+    double speed = 0, done = 0;
+    char id[SG_ID_TEXT], owner[SG_OWNER_TEXT];
+    for (int i = 0; i < sg_jobs_lanes(s->jobs); i++) {
+        if (!sg_jobs_running(s->jobs, i, id, owner, &p))
+            continue;
+        speed += p.people_per_second;
+        done += (double)p.done;
+    }
     SG_TRY(sg_metrics_gauge(b, "snpgen_worker_ready", "1: a worker is alive and has opened its models", "",
                             sg_jobs_ready(s->jobs, &why), err));
     SG_TRY(sg_metrics_gauge(b, "snpgen_models", "models that are open", "", n_model, err));
-    SG_TRY(sg_metrics_gauge(b, "snpgen_job_people_per_second", "of the job that runs, in its present stage", "",
-                            busy ? p.people_per_second : 0, err));
-    return sg_metrics_gauge(b, "snpgen_job_people_done", "of the job that runs, in its present stage", "",
-                            busy ? (double)p.done : 0, err);
+    SG_TRY(sg_metrics_gauge(b, "snpgen_job_people_per_second", "of the jobs that run, each in its present stage", "",
+                            speed, err));
+    return sg_metrics_gauge(b, "snpgen_job_people_done", "of the jobs that run, each in its present stage", "", done,
+                            err);
 }
 
 static sg_status print_process(const sg_service *s, sg_buf *b, sg_err *err)

@@ -18,7 +18,9 @@ static const char seen_sql[] =
     " FROM jobs WHERE seq = ifnull((SELECT seq FROM jobs WHERE id = ?1), 0) + (SELECT max(seq) FROM jobs) * "
     "((SELECT seq FROM jobs WHERE id = ?1) IS NULL) AND (owner = ?2 OR ?3 OR (?4 AND state = 'withheld')) AND id = ?1";
 static const char next_sql[] =
-    "SELECT " JOB_COLUMNS " FROM jobs WHERE seq = (SELECT seq FROM queue ORDER BY place LIMIT 1)";
+    "SELECT " JOB_COLUMNS
+    " FROM jobs WHERE seq = (SELECT seq FROM queue JOIN jobs USING (seq) WHERE n_case + n_control <= ?1 "
+    "ORDER BY place LIMIT 1)";
 static const char stale_sql[] =
     "SELECT " JOB_COLUMNS " FROM jobs WHERE state = 'released' AND finished_ms < ? ORDER BY finished_ms LIMIT 1";
 static const char each_sql[] = "SELECT " JOB_COLUMNS " FROM jobs WHERE (?1 = '' OR owner = ?1) AND (?2 = '' OR model = "
@@ -136,11 +138,11 @@ sg_status sg_store_job_seen(sg_store *s, const char *id, const sg_job_sight *who
     return st || row ? st : sg_fail(err, SG_NOT_FOUND, "this caller sees no job with the id \"%s\"", id);
 }
 
-sg_status sg_store_job_next(sg_store *s, sg_job *out, sg_err *err)
+sg_status sg_store_job_next(sg_store *s, int64_t people_max, sg_job *out, sg_err *err)
 {
     bool row;
     sg_store_lock(s);
-    const sg_status st = one_job(s, sg_store_query(s, next_sql, err, ""), out, &row, err);
+    const sg_status st = one_job(s, sg_store_query(s, next_sql, err, "i", people_max), out, &row, err);
     sg_store_unlock(s);
     return st || row ? st : sg_fail(err, SG_NOT_FOUND, "the queue is empty");
 }

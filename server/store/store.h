@@ -142,8 +142,8 @@ sg_status sg_store_job_rebind(sg_store *s, const char *id, const char *model_dig
                               sg_err *err) SG_MUST_USE;
 
 /* The queued job whose turn it is: owners take turns by the people they asked for, weighted by priority (migration 3);
- * within an owner by priority, then age. NOT_FOUND when the queue is empty. */
-sg_status sg_store_job_next(sg_store *s, sg_job *out, sg_err *err) SG_MUST_USE;
+ * within an owner by priority, then age; of jobs of at most people_max people. NOT_FOUND when none waits. */
+sg_status sg_store_job_next(sg_store *s, int64_t people_max, sg_job *out, sg_err *err) SG_MUST_USE;
 /* The oldest job that was released before `before_ms` and still is. NOT_FOUND: none. */
 sg_status sg_store_job_stale(sg_store *s, int64_t before_ms, sg_job *out, sg_err *err) SG_MUST_USE;
 sg_status sg_store_job_count(sg_store *s, sg_job_state state, int64_t *n, sg_err *err) SG_MUST_USE;

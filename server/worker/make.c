@@ -37,15 +37,21 @@ sg_status sg_work_read(const json_t *m, sg_work *w, sg_err *err)
     w->n_case = sg_wire_number(m, "cases", -1);
     w->n_control = sg_wire_number(m, "controls", -1);
     w->created_ms = sg_wire_number(m, "created_ms", 0);
-    w->released[0] = sg_wire_number(m, "released_controls", -1);
-    w->released[1] = sg_wire_number(m, "released_cases", -1);
     w->formats = formats_of(options);
     w->sampler = json_object_get(options, "sampler");
-    w->earlier = json_object_get(m, "earlier");
     const bool whole = *w->job && *w->folder && *w->model && w->attempt > 0 && w->seed >= 0 && w->n_case >= 0 &&
-                       w->n_control >= 0 && w->n_case + w->n_control > 0 && w->formats && w->released[0] >= 0 &&
-                       w->released[1] >= 0 && json_is_array(w->earlier);
+                       w->n_control >= 0 && w->n_case + w->n_control > 0 && w->formats;
     return whole ? SG_OK : sg_fail(err, SG_FORMAT, "a job message lacks something");
+}
+
+sg_status sg_work_read_earlier(const json_t *m, sg_work *w, sg_err *err)
+{
+    w->released[0] = sg_wire_number(m, "released_controls", -1);
+    w->released[1] = sg_wire_number(m, "released_cases", -1);
+    w->earlier = json_object_get(m, "earlier");
+    return w->released[0] >= 0 && w->released[1] >= 0 && json_is_array(w->earlier)
+               ? SG_OK
+               : sg_fail(err, SG_FORMAT, "the daemon cannot say what this model released before");
 }
 
 /* A qualification holds for the card's settings alone. */
@@ -137,7 +143,7 @@ static bool may_leave(const sg_work *w, const sg_verdict *v)
     return sg_verdict_outcome(v) == SG_OUTCOME_PASS || (sg_verdict_approvable(v) && !strcmp(hex, w->approved));
 }
 
-sg_status sg_worker_make(const sg_maker *k, const sg_work *w, sg_buf *sealed, sg_err *err)
+sg_status sg_worker_make(const sg_maker *k, sg_work *w, sg_buf *sealed, sg_err *err)
 {
     sg_shelf_item *m;
     sg_sampling how;
@@ -149,6 +155,7 @@ sg_status sg_worker_make(const sg_maker *k, const sg_work *w, sg_buf *sealed, sg
     k->stage(k->run.ctx, "sampling");
     SG_TRY(sample(k, w, m->model, &how, &label, &people, err));
     k->stage(k->run.ctx, "checking");
+    SG_TRY(k->admit(k->run.ctx, w, err));
     SG_TRY(check(k, w, m, &people, label, &v, err));
     sg_digest files = {{0}};
     sg_status st = SG_OK;

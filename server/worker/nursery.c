@@ -5,11 +5,17 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+typedef struct question {
+    char what; /* S start, K kill, C the configuration file */
+    uint8_t lane;
+} question;
 
 typedef struct reply {
     int error; /* errno, 0 when fine */
@@ -98,7 +104,7 @@ static bool send_reply(int fd, const reply *r, int given)
 
 static void nursery_main(const char *program, const char *config_path, int fd, pid_t parent)
 {
-    pid_t worker = 0;
+    pid_t worker[SG_NURSERY_LANES] = {0};
     (void)prctl(PR_SET_NAME, "snpgend-nursery");
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
@@ -109,22 +115,23 @@ static void nursery_main(const char *program, const char *config_path, int fd, p
     for (int i = 1; i <= 31; i++)
         if (i == SIGINT || i == SIGTERM || i == SIGHUP || i == SIGQUIT)
             (void)signal(i, SIG_IGN); /* a terminal's Ctrl-C is for the daemon, which then ends us */
-    for (char ask; read(fd, &ask, 1) == 1;) {
+    for (question ask; read(fd, &ask, sizeof ask) == (ssize_t)sizeof ask && ask.lane < SG_NURSERY_LANES;) {
         int given = -1;
         reply r = {0};
-        if (ask == 'S')
-            r = start_worker(program, &worker, &given);
-        else if (ask == 'C')
+        if (ask.what == 'S')
+            r = start_worker(program, &worker[ask.lane], &given);
+        else if (ask.what == 'C')
             r.error = (given = open(config_path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)) < 0 ? errno : 0;
         else
-            r.last_exit = end_worker(&worker);
+            r.last_exit = end_worker(&worker[ask.lane]);
         const bool sent = send_reply(fd, &r, given);
         if (given >= 0)
             (void)close(given);
         if (!sent)
             break;
     }
-    (void)end_worker(&worker);
+    for (int i = 0; i < SG_NURSERY_LANES; i++)
+        (void)end_worker(&worker[i]);
     _exit(0);
 }
 
@@ -155,7 +162,7 @@ sg_status sg_nursery_open(const char *program, const char *config_path, sg_nurse
 
 static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER; /* a question and its answer */
 
-static sg_status exchange(sg_nursery *n, char what, reply *r, int *given, sg_err *err)
+static sg_status exchange(sg_nursery *n, question what, reply *r, int *given, sg_err *err)
 {
     struct iovec part = {r, sizeof *r};
     union {
@@ -165,7 +172,7 @@ static sg_status exchange(sg_nursery *n, char what, reply *r, int *given, sg_err
     struct msghdr m = {
         .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
     *given = -1;
-    if (send(n->fd, &what, 1, MSG_NOSIGNAL) != 1)
+    if (send(n->fd, &what, sizeof what, MSG_NOSIGNAL) != (ssize_t)sizeof what)
         return lost(err);
     ssize_t got;
     while ((got = recvmsg(n->fd, &m, MSG_CMSG_CLOEXEC)) < 0 && errno == EINTR)
@@ -178,7 +185,7 @@ static sg_status exchange(sg_nursery *n, char what, reply *r, int *given, sg_err
     return SG_OK;
 }
 
-static sg_status ask_for(sg_nursery *n, char what, reply *r, int *given, sg_err *err)
+static sg_status ask_for(sg_nursery *n, question what, reply *r, int *given, sg_err *err)
 {
     (void)pthread_mutex_lock(&one_at_a_time);
     const sg_status st = exchange(n, what, r, given, err);
@@ -189,14 +196,14 @@ static sg_status ask_for(sg_nursery *n, char what, reply *r, int *given, sg_err 
 sg_status sg_nursery_config(sg_nursery *n, int *fd, sg_err *err)
 {
     reply r = {0};
-    SG_TRY(ask_for(n, 'C', &r, fd, err));
+    SG_TRY(ask_for(n, (question){'C', 0}, &r, fd, err));
     return *fd >= 0 ? SG_OK : sg_fail(err, SG_IO, "the configuration file cannot be opened: %s", strerror(r.error));
 }
 
-sg_status sg_nursery_start(sg_nursery *n, int *fd, pid_t *pid, int *last_exit, sg_err *err)
+sg_status sg_nursery_start(sg_nursery *n, int lane, int *fd, pid_t *pid, int *last_exit, sg_err *err)
 {
     reply r = {0};
-    SG_TRY(ask_for(n, 'S', &r, fd, err));
+    SG_TRY(ask_for(n, (question){'S', (uint8_t)lane}, &r, fd, err));
     *pid = r.pid;
     *last_exit = r.last_exit;
     if (r.error || *fd < 0) {
@@ -207,11 +214,11 @@ sg_status sg_nursery_start(sg_nursery *n, int *fd, pid_t *pid, int *last_exit, s
     return SG_OK;
 }
 
-sg_status sg_nursery_kill(sg_nursery *n, sg_err *err)
+sg_status sg_nursery_kill(sg_nursery *n, int lane, sg_err *err)
 {
     reply r = {0};
     int given;
-    return ask_for(n, 'K', &r, &given, err);
+    return ask_for(n, (question){'K', (uint8_t)lane}, &r, &given, err);
 }
 
 void sg_nursery_close(sg_nursery *n)

@@ -1,14 +1,14 @@
 /* nursery.h - a tiny process, forked before anything secret or large exists, that starts workers for the daemon.
  *
  * Shape:   daemon <-> nursery over one socket pair; the nursery forks and executes snpgend-worker with its end of a new
- *          socket pair as descriptor 3 and hands the daemon the other end. At most one worker lives at a time.
+ *          socket pair as descriptor 3 and hands the daemon the other end. At most one worker lives per lane.
  * Units:   -
  * Owner:   sg_nursery by the daemon.
  * Threads: safe: one question at a time goes over the socket.
  * Not here: what is said to workers (wire.h).
  *
  * The daemon is confined and cannot execute anything; the nursery can, but opens nothing but the configuration file and
- * parses one byte at a time.
+ * parses two bytes at a time.
  * Dead daemon -> the kernel kills the nursery -> the kernel kills the worker.
  */
 #ifndef SG_SERVER_WORKER_NURSERY_H
@@ -23,7 +23,7 @@ typedef struct sg_nursery {
     pid_t pid;
 } sg_nursery;
 
-enum { SG_WORKER_FD = 3 };
+enum { SG_WORKER_FD = 3, SG_NURSERY_LANES = 16 };
 
 /* Forks. Call while the process is single-threaded and holds nothing. program: path of snpgend-worker; config_path: the
  * one file that the nursery opens for the daemon, again at each sg_nursery_config ("": none). NOT_FOUND when the program
@@ -34,14 +34,14 @@ sg_status sg_nursery_open(const char *program, const char *config_path, sg_nurse
  * caller's. IO. */
 sg_status sg_nursery_config(sg_nursery *n, int *fd, sg_err *err) SG_MUST_USE;
 
-/* A fresh worker; the one before is killed first. *fd: the daemon's end; *pid for the log; *last_exit: wait status of
+/* A fresh worker for this lane, 0 to SG_NURSERY_LANES - 1; the one before is killed first. *fd: the daemon's end; *pid for the log; *last_exit: wait status of
  * the one before, -1 when there was none. IO. */
-sg_status sg_nursery_start(sg_nursery *n, int *fd, pid_t *pid, int *last_exit, sg_err *err) SG_MUST_USE;
+sg_status sg_nursery_start(sg_nursery *n, int lane, int *fd, pid_t *pid, int *last_exit, sg_err *err) SG_MUST_USE;
 
-/* Kills the worker that lives, if any; its socket then reads as closed. IO. */
-sg_status sg_nursery_kill(sg_nursery *n, sg_err *err) SG_MUST_USE;
+/* Kills the worker that lives in this lane, if any; its socket then reads as closed. IO. */
+sg_status sg_nursery_kill(sg_nursery *n, int lane, sg_err *err) SG_MUST_USE;
 
-/* Ends the nursery and with it the worker. */
+/* Ends the nursery and with it the workers. */
 void sg_nursery_close(sg_nursery *n);
 
 #endif

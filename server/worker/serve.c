@@ -33,9 +33,10 @@ typedef struct worker {
     const char *stage;
     int64_t told_ns;
 
-    pthread_mutex_t lock; /* guards the four below */
+    pthread_mutex_t lock; /* guards the five below */
     pthread_cond_t came;
     json_t *waiting; /* a job message */
+    json_t *earlier; /* what the current job's model released before */
     char cancelled[40];
     char current[40];
     atomic_bool stop;
@@ -126,10 +127,15 @@ static void take(worker *w, json_t *m)
         w->waiting = m; /* the main thread's from here on */
         m = NULL;
         (void)pthread_cond_signal(&w->came);
+    } else if (!strcmp(type, "earlier") && !w->earlier && !strcmp(sg_wire_text(m, "job"), w->current)) {
+        w->earlier = m;
+        m = NULL;
+        (void)pthread_cond_signal(&w->came);
     } else if (!strcmp(type, "cancel")) {
         (void)snprintf(w->cancelled, sizeof w->cancelled, "%s", sg_wire_text(m, "job"));
         if (!strcmp(w->cancelled, w->current))
             atomic_store(&w->stop, true);
+        (void)pthread_cond_signal(&w->came); /* it may wait to be admitted */
     } else {
         sg_logline(SG_LOG_WARN, NULL, "the daemon said \"%.20s\" out of turn", type);
     }
@@ -179,6 +185,19 @@ static void on_stage(void *ctx, const char *stage)
     tell_progress(w, 0, w->work.n_case + w->work.n_control);
 }
 
+/* Asks the daemon, and waits for its turn. */
+static sg_status admit(void *ctx, sg_work *work, sg_err *err)
+{
+    worker *w = ctx;
+    tell(w, json_pack("{s:s,s:s,s:i}", "type", "checking", "job", work->job, "attempt", work->attempt));
+    (void)pthread_mutex_lock(&w->lock);
+    while (!w->earlier && !atomic_load(&w->stop))
+        (void)pthread_cond_wait(&w->came, &w->lock);
+    const json_t *m = w->earlier;
+    (void)pthread_mutex_unlock(&w->lock);
+    return m ? sg_work_read_earlier(m, work, err) : sg_fail(err, SG_CANCELLED, "stopped before the checks");
+}
+
 static void tell_done(worker *w, const sg_buf *sealed)
 {
     char *hex = malloc(2 * sealed->n + 1);
@@ -217,7 +236,8 @@ static void do_job(worker *w, const json_t *message)
                         .session_key = w->session_key,
                         .arena = &w->arena,
                         .run = {&w->stop, on_progress, w, w->pool},
-                        .stage = on_stage};
+                        .stage = on_stage,
+                        .admit = admit};
     sg_status st = sg_work_read(message, &w->work, &err);
     if (!st)
         st = sg_worker_make(&k, &w->work, &sealed, &err);
@@ -233,6 +253,8 @@ static void work(worker *w)
 {
     for (;;) {
         (void)pthread_mutex_lock(&w->lock);
+        json_decref(w->earlier);
+        w->earlier = NULL;
         w->current[0] = '\0';
         while (!w->waiting)
             (void)pthread_cond_wait(&w->came, &w->lock);

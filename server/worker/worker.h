@@ -56,11 +56,13 @@ typedef struct sg_work {
     int64_t released[2]; /* controls and cases this model released before */
     unsigned formats;    /* bits of cohorts/export.h */
     json_t *sampler;     /* the requester's overrides, borrowed from the message */
-    json_t *earlier;     /* jobs that this model released before, borrowed too */
+    json_t *earlier;     /* jobs that this model released before, borrowed from the message "earlier" */
 } sg_work;
 
 /* FORMAT: the daemon's message lacks something. */
 sg_status sg_work_read(const json_t *message, sg_work *out, sg_err *err) SG_MUST_USE;
+/* What this model released before, from the message "earlier": released and earlier. FORMAT. */
+sg_status sg_work_read_earlier(const json_t *message, sg_work *w, sg_err *err) SG_MUST_USE;
 
 typedef struct sg_maker {
     sg_shelf *shelf;
@@ -70,11 +72,13 @@ typedef struct sg_maker {
     sg_arena *arena;            /* scratch of one job */
     sg_run run;
     void (*stage)(void *ctx, const char *stage); /* sampling, checking, packaging; ctx is run.ctx */
+    /* Waits until no other cohort of this model is being judged, then fills released and earlier. CANCELLED, FORMAT. */
+    sg_status (*admit)(void *ctx, sg_work *w, sg_err *err);
 } sg_maker;
 
 /* Samples, judges, packs what passed, and seals the verdict over both into `sealed`. NOT_FOUND, MISMATCH: the model is
  * gone or another one; LIMIT: settings; CANCELLED; NOMEM; IO; INTERNAL: what was packed is not what was judged. */
-sg_status sg_worker_make(const sg_maker *k, const sg_work *w, sg_buf *sealed, sg_err *err) SG_MUST_USE;
+sg_status sg_worker_make(const sg_maker *k, sg_work *w, sg_buf *sealed, sg_err *err) SG_MUST_USE;
 
 /* ---- earlier releases (archive.c) ---- */
 

@@ -221,6 +221,7 @@ class Daemon:
         if fixture:
             demo = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../deploy/policy-demo.toml")
             sections["models"] = {"key_file": os.path.join(fixture, "reference.key"), "policy": os.path.realpath(demo)}
+        sections["worker"] = {"processes": 1}  # most cases count on jobs waiting for each other
         for key, value in config.items():
             section, name = key.split("__")
             sections.setdefault(section, {})[name] = value

@@ -142,17 +142,17 @@ START_TEST(the_nursery_starts_one_worker_at_a_time_and_takes_it_along_when_it_go
     ck_ok(sg_nursery_config(&n, &fd, &err), err);
     ck_assert_int_gt(read(fd, now, sizeof now - 1), 0);
     (void)close(fd);
-    ck_ok(sg_nursery_start(&n, &fd, &pid, &last, &err), err);
+    ck_ok(sg_nursery_start(&n, 0, &fd, &pid, &last, &err), err);
     ck_assert_int_eq(last, -1);
     ck_assert_int_gt(read(fd, text, sizeof text), 0);
     ck_assert_int_eq(strncmp(text, "hello", 5), 0);
-    ck_ok(sg_nursery_start(&n, &fd2, &pid2, &last, &err), err);
+    ck_ok(sg_nursery_start(&n, 0, &fd2, &pid2, &last, &err), err);
     ck_assert(WIFSIGNALED(last) && WTERMSIG(last) == SIGKILL);
     ck_assert_int_eq(kill(pid, 0), -1);
     ck_assert_int_eq(read(fd2, text, sizeof text), 6);
-    ck_ok(sg_nursery_kill(&n, &err), err);
+    ck_ok(sg_nursery_kill(&n, 0, &err), err);
     ck_assert_int_eq(read(fd2, text, sizeof text), 0); /* end of file */
-    ck_ok(sg_nursery_start(&n, &fd2, &pid2, &last, &err), err);
+    ck_ok(sg_nursery_start(&n, 0, &fd2, &pid2, &last, &err), err);
     sg_nursery_close(&n);
     ck_assert_int_eq(kill(pid2, 0), -1);
     (void)close(fd);

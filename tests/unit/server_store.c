@@ -173,18 +173,18 @@ START_TEST(the_queue_is_first_come_first_served_and_lists_are_newest_first)
     put_job(s, "a", SG_JOB_QUEUED);
     const sg_job b = put_job(s, "b", SG_JOB_QUEUED);
     put_job(s, "c", SG_JOB_QUEUED);
-    ck_ok(sg_store_job_next(s, &j, &err), err);
+    ck_ok(sg_store_job_next(s, INT64_MAX, &j, &err), err);
     ck_assert_str_eq(j.id, "a");
     ck_ok(sg_store_job_ahead(s, b.seq, &n, &err), err);
     ck_assert_int_eq(n, 1);
     ck_ok(sg_store_job_move(s, "a", SG_JOB_QUEUED, SG_JOB_RUNNING, "", 1, &err), err);
-    ck_ok(sg_store_job_next(s, &j, &err), err);
+    ck_ok(sg_store_job_next(s, INT64_MAX, &j, &err), err);
     ck_assert_str_eq(j.id, "b");
     ck_ok(sg_store_job_open_of_key(s, "k1", &n, &err), err);
     ck_assert_int_eq(n, 3);
     /* Back in its old place: a job whose worker died does not start over at the end of the queue. */
     ck_ok(sg_store_job_move(s, "a", SG_JOB_RUNNING, SG_JOB_QUEUED, "worker_died", 1, &err), err);
-    ck_ok(sg_store_job_next(s, &j, &err), err);
+    ck_ok(sg_store_job_next(s, INT64_MAX, &j, &err), err);
     ck_assert_str_eq(j.id, "a");
     const sg_job_filter all = {.owner = "alice", .state = -1, .limit = 10},
                         others = {.owner = "bob", .state = -1, .limit = 10},
