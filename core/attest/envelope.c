@@ -1,5 +1,6 @@
 /* envelope.c - see envelope.h. */
 #include "attest/envelope.h"
+#include "base/json.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +9,7 @@ static const char type[] = "application/vnd.in-toto+json";
 
 sg_status sg_statement_text(const json_t *statement, sg_buf *b, sg_err *err)
 {
-    char *text = json_dumps(statement, JSON_COMPACT | JSON_SORT_KEYS);
+    char *text = sg_json_text(statement, JSON_COMPACT | JSON_SORT_KEYS);
     const sg_status st =
         text ? sg_buf_add(b, text, strlen(text), err) : sg_fail(err, SG_NOMEM, "no memory for a statement");
     free(text);

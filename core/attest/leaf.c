@@ -2,6 +2,7 @@
 #include "attest/leaf.h"
 #include "attest/merkle.h"
 #include "base/clock.h"
+#include "base/json.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -26,7 +27,7 @@ sg_status sg_leaf_text(const sg_leaf *l, sg_buf *b, sg_err *err)
                           l->request_id, "detail", l->detail, "actor", actor, "origin", origin);
     if (!j)
         return sg_fail(err, SG_FORMAT, "audit: an entry with a text that is not UTF-8");
-    char *text = json_dumps(j, JSON_COMPACT | JSON_SORT_KEYS);
+    char *text = sg_json_text(j, JSON_COMPACT | JSON_SORT_KEYS);
     json_decref(j);
     const sg_status st =
         text ? sg_buf_add(b, text, strlen(text), err) : sg_fail(err, SG_NOMEM, "no memory for an audit entry");

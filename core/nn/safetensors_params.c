@@ -1,6 +1,7 @@
 /* safetensors_params.c - writing, and parameter lists to and from files; see safetensors.h. */
 #include "nn/safetensors.h"
 #include "base/file.h"
+#include "base/json.h"
 
 #include <jansson.h>
 
@@ -161,7 +162,7 @@ sg_status sg_safetensors_write(const char *path, unsigned mode, const sg_to_stor
                                const char *const *meta, int n_meta, sg_err *err)
 {
     json_t *root = header_json(list, n, meta, n_meta);
-    char *text = root ? json_dumps(root, JSON_COMPACT) : NULL;
+    char *text = root ? sg_json_text(root, JSON_COMPACT) : NULL;
     json_decref(root);
     if (!text)
         return sg_fail(err, SG_NOMEM, "%s: no room for a header of %lld tensors", path, (long long)n);

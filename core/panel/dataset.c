@@ -4,6 +4,7 @@
  * that a model's card repeats. */
 #include "panel/dataset.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "formats/snpz.h"
 #include "formats/text.h"
@@ -87,7 +88,7 @@ static sg_status write_json(const char *path, const sg_dataset *ds, const sg_dig
                     json_object_set_new(about, "prevalence", json_real(ds->prevalence)) |
                     json_object_set_new(about, "labels", labels) | json_object_set_new(about, "files", files) |
                     json_object_set_new(about, "digest", json_string(hex));
-    char *text = bad ? NULL : json_dumps(about, JSON_INDENT(2) | JSON_SORT_KEYS);
+    char *text = bad ? NULL : sg_json_text(about, JSON_INDENT(2) | JSON_SORT_KEYS);
     if (!text)
         return sg_fail(err, SG_NOMEM, "%s: cannot be written as JSON", path);
     const size_t n = strlen(text);

@@ -4,6 +4,7 @@
  * counting the genotypes once as they stream by (twice when --mind removes people). Only the chosen SNPs are ever held
  * in memory. */
 #include "panel/prepare.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "formats/text.h"
 #include "formats/chrom.h"
@@ -606,7 +607,7 @@ static sg_status save(const work *w, sg_dataset *ds, const char *const (*id)[2],
     if (!st)
         st = sg_dataset_save(w->o->out, ds, id, about, err);
     if (!st && json) {
-        char *text = json_dumps(about, JSON_INDENT(2) | JSON_SORT_KEYS);
+        char *text = sg_json_text(about, JSON_INDENT(2) | JSON_SORT_KEYS);
         st = text ? sg_buf_printf(json, err, "%s\n", text) : sg_fail(err, SG_NOMEM, "no memory for prepare.json");
         free(text);
     }

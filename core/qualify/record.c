@@ -4,6 +4,7 @@
  * keys, no blanks): who could not open the reference could not have audited the model.
  */
 #include "qualify/qualify.h"
+#include "base/json.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -14,7 +15,7 @@ static const char domain[] = "snpgen qualification 1";
 
 static sg_status seal_of(json_t *record, const uint8_t key[SG_KEY_BYTES], char hex[SG_DIGEST_HEX], sg_err *err)
 {
-    char *text = json_dumps(record, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(17));
+    char *text = sg_json_text(record, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(17));
     if (!text)
         return sg_fail(err, SG_NOMEM, "no memory for a record");
     const size_t n = strlen(text);
@@ -52,7 +53,7 @@ sg_status sg_qualify_seal(const char *record, const uint8_t key[SG_KEY_BYTES], s
     sg_status st = seal_of(root, key, hex, err);
     if (!st && json_object_set_new(root, "seal", json_string(hex)))
         st = sg_fail(err, SG_NOMEM, "no memory for a record");
-    char *text = st ? NULL : json_dumps(root, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(17));
+    char *text = st ? NULL : sg_json_text(root, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(17));
     if (!st)
         st = text ? sg_buf_add(out, text, strlen(text), err) : sg_fail(err, SG_NOMEM, "no memory for a record");
     free(text);

@@ -6,6 +6,7 @@
  * stand in the file depends on the stage: a finished stage leaves its moving average only.
  */
 #include "base/file.h"
+#include "base/json.h"
 #include "train/internal.h"
 
 #include <errno.h>
@@ -101,7 +102,7 @@ sg_status sg_state_save(const char *dir, const sg_train_options *o, const sg_dig
     char path[PATH_MAX];
     SG_TRY(checkpoint_path(dir, path, err));
     json_t *header = header_json(o, data, s);
-    char *text = header ? json_dumps(header, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+    char *text = header ? sg_json_text(header, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
     json_decref(header);
     if (!text)
         return sg_fail(err, SG_NOMEM, "no memory for the checkpoint's header");

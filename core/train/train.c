@@ -2,6 +2,7 @@
 #include "train/train.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "nn/backend.h"
 #include "train/internal.h"
@@ -243,7 +244,7 @@ static sg_status go(sg_trainer *t, sg_err *err)
 
 static char *keep_json(sg_arena *a, json_t *j)
 {
-    char *text = j ? json_dumps(j, JSON_COMPACT) : NULL;
+    char *text = j ? sg_json_text(j, JSON_COMPACT) : NULL;
     char *kept = text ? sg_arena_strndup(a, text, strlen(text)) : NULL;
     free(text);
     return kept;

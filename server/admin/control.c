@@ -1,5 +1,6 @@
 /* control.c - the socket between `snpgend admin` and the running daemon. */
 #include "admin/internal.h"
+#include "base/json.h"
 #include "log/log.h"
 
 #include <errno.h>
@@ -85,7 +86,7 @@ static sg_status receive_line(int fd, json_t **out, sg_err *err)
 
 static sg_status send_line(int fd, const json_t *j, sg_err *err)
 {
-    char *text = json_dumps(j, JSON_COMPACT);
+    char *text = sg_json_text(j, JSON_COMPACT);
     if (!text)
         return sg_fail(err, SG_NOMEM, "no memory for a message");
     size_t n = strlen(text);

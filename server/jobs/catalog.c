@@ -1,6 +1,7 @@
 /* catalog.c - what the worker told about its models. */
 #include "jobs/internal.h"
 #include "base/clock.h"
+#include "base/json.h"
 #include "log/log.h"
 #include "worker/wire.h"
 
@@ -21,7 +22,7 @@ static sg_status keep_json(const json_t *message, const char *member, char **tex
                            sg_err *err)
 {
     json_t *j = json_object_get(message, member);
-    *text = j ? json_dumps(j, JSON_COMPACT) : NULL;
+    *text = j ? sg_json_text(j, JSON_COMPACT) : NULL;
     if (!*text)
         return sg_fail(err, SG_FORMAT, "the worker's model has no %s", member);
     *n = strlen(*text);

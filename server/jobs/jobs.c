@@ -2,6 +2,7 @@
 #include "jobs/internal.h"
 #include "audit/audit.h"
 #include "base/clock.h"
+#include "base/json.h"
 #include "log/log.h"
 #include "metrics/metrics.h"
 
@@ -306,7 +307,7 @@ static sg_status decide(sg_jobs *j, const char *id, sg_decision *d, const char *
     if (d->approve)
         SG_TRY(sg_store_job_move(j->store, id, SG_JOB_WITHHELD, SG_JOB_QUEUED, "approved", d->at_ms, err));
     json_t *detail = json_pack("{s:s,s:s}", "cohort", d->cohort, "reason", d->reason);
-    char *text = detail ? json_dumps(detail, JSON_COMPACT) : NULL;
+    char *text = detail ? sg_json_text(detail, JSON_COMPACT) : NULL;
     const sg_status st = text ? sg_audit_add(j->store,
                                              &(sg_audit_event){d->reviewer, "job.decision", id,
                                                                d->approve ? "approved" : "rejected", request_id, text},

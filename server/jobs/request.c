@@ -1,5 +1,6 @@
 /* request.c - see request.h. */
 #include "jobs/request.h"
+#include "base/json.h"
 #include "log/log.h"
 
 #include <ctype.h>
@@ -238,7 +239,7 @@ static sg_status read_options(const json_t *root, sg_job_request *q, sg_field_er
     read_sampler(json_object_get(root, "sampler"), sampler, e);
     read_formats(json_object_get(root, "formats"), formats, e);
     json_t *both = json_pack("{s:o,s:o}", "formats", formats, "sampler", sampler);
-    char *text = both ? json_dumps(both, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+    char *text = both ? sg_json_text(both, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
     if (text)
         (void)snprintf(q->options, sizeof q->options, "%s", text);
     const bool made = text != NULL;

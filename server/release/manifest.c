@@ -2,6 +2,7 @@
 #include "release/manifest.h"
 #include "attest/envelope.h"
 #include "attest/release.h"
+#include "base/json.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,7 +38,7 @@ static sg_status save(const char *folder, const char *name, const json_t *j, sg_
 {
     char path[PATH_TEXT];
     (void)snprintf(path, sizeof path, "%s/%s", folder, name);
-    char *text = json_dumps(j, JSON_INDENT(2));
+    char *text = sg_json_text(j, JSON_INDENT(2));
     if (!text)
         return sg_fail(err, SG_NOMEM, "no memory for %s", name);
     const size_t n = strlen(text);
@@ -58,7 +59,7 @@ static sg_status seal_up(const char *folder, const sg_buf *payload, const char *
     const sg_digest d = sg_sha256_of(payload->data, payload->n);
     sg_hex(d.b, sizeof d.b, hex);
     (void)json_object_set_new(detail, "statement", json_string(hex));
-    char *words = json_dumps(detail, JSON_COMPACT | JSON_SORT_KEYS);
+    char *words = sg_json_text(detail, JSON_COMPACT | JSON_SORT_KEYS);
     sg_buf_init(&leaf, 1 << 20);
     sg_buf_init(&note, SG_NOTE_MAX);
     sg_status st = words ? SG_OK : sg_fail(err, SG_NOMEM, "no memory for an audit entry");

@@ -4,6 +4,7 @@
  * when there is room on the wire. So a slow reader costs nothing, and a client that comes back with Last-Event-ID goes on
  * exactly where it was. Progress has no number: only the newest is worth anything. */
 #include "routes/hub.h"
+#include "base/json.h"
 #include "routes/internal.h"
 #include "base/clock.h"
 #include "log/log.h"
@@ -38,7 +39,7 @@ static sg_status say_event(void *ctx, const sg_event *e, sg_err *err)
     sg_clock_rfc3339(e->at_ms, time);
     json_t *j = json_pack("{s:s,s:s,s:s*,s:s*,s:s}", "job", e->job, "state", sg_job_state_name(e->state), "stage",
                           *e->stage ? e->stage : NULL, "reason", *e->reason ? e->reason : NULL, "time", time);
-    char *text = j ? json_dumps(j, JSON_COMPACT) : NULL;
+    char *text = j ? sg_json_text(j, JSON_COMPACT) : NULL;
     const sg_status st = text ? sg_buf_printf(x->out, err, "id: %" PRId64 "\nevent: job\ndata: %s\n\n", e->seq, text)
                               : sg_fail(err, SG_NOMEM, "no memory for an event");
     free(text);

@@ -2,6 +2,7 @@
 #include "routes/internal.h"
 #include "audit/audit.h"
 #include "base/clock.h"
+#include "base/json.h"
 #include "log/embed.h"
 #include "metrics/metrics.h"
 
@@ -150,7 +151,7 @@ bool sg_routes_json_wanted(const sg_request *q, sg_answer *a)
 
 void sg_routes_json(sg_answer *a, const sg_request *q, int status, json_t *j, bool tagged)
 {
-    char *text = j ? json_dumps(j, JSON_COMPACT) : NULL;
+    char *text = j ? sg_json_text(j, JSON_COMPACT) : NULL;
     sg_err err = {0};
     sg_status st =
         text ? sg_buf_add(&a->body, text, strlen(text), &err) : sg_fail(&err, SG_NOMEM, "no memory for JSON");
@@ -213,7 +214,7 @@ bool sg_routes_no_errors(const sg_request *q, sg_answer *a, json_t *errors)
 {
     const bool fine = json_array_size(errors) == 0;
     if (!fine) {
-        char *text = json_dumps(errors, JSON_COMPACT);
+        char *text = sg_json_text(errors, JSON_COMPACT);
         sg_answer_problem(a, q, 400, text, "the query has a parameter that cannot be used");
         free(text);
     }

@@ -5,6 +5,7 @@
  * file is read back and compared with them, so that a mistake in writing cannot release what nobody judged. */
 #include "worker/worker.h"
 #include "base/clock.h"
+#include "base/json.h"
 #include "cohorts/export.h"
 #include "nn/backend.h"
 #include "worker/parcel.h"
@@ -24,7 +25,7 @@ static sg_status write_json(const sg_pack *p, const char *name, json_t *j, sg_er
 {
     char path[PATH_TEXT];
     path_of(p, name, path);
-    char *text = j ? json_dumps(j, JSON_INDENT(2)) : NULL;
+    char *text = j ? sg_json_text(j, JSON_INDENT(2)) : NULL;
     json_decref(j);
     if (!text)
         return sg_fail(err, SG_NOMEM, "no memory for %s", name);

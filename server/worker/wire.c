@@ -1,6 +1,7 @@
 /* wire.c - see wire.h. */
 #include "worker/wire.h"
 #include "base/clock.h"
+#include "base/json.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -25,7 +26,7 @@ static sg_status send_all(int fd, const void *data, size_t n, sg_err *err)
 
 sg_status sg_wire_send(int fd, const json_t *message, sg_err *err)
 {
-    char *text = json_dumps(message, JSON_COMPACT);
+    char *text = sg_json_text(message, JSON_COMPACT);
     if (!text)
         return sg_fail(err, SG_NOMEM, "no memory for a message");
     const size_t n = strlen(text);
