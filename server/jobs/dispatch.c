@@ -356,7 +356,7 @@ static sg_status take_job(sg_lane *l, sg_err *err)
     l->job.state = SG_JOB_RUNNING;
     l->job.attempts++; /* as the row says now */
     (void)pthread_mutex_lock(&l->jobs->lock);
-    (void)snprintf(l->progress_id, sizeof l->progress_id, "%s", l->job.id);
+    memcpy(l->progress_id, l->job.id, sizeof l->progress_id);
     memcpy(l->progress_owner, l->job.owner, sizeof l->progress_owner);
     l->progress = (sg_progress){.stage = "sampling", .total = l->job.n_case + l->job.n_control};
     l->stage_started_ns = sg_clock_mono_ns();
