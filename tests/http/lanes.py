@@ -81,7 +81,7 @@ def a_reload_takes_each_process_between_two_of_its_jobs(w):
 
 def jobs_of_workers_that_die_are_made_again(w):
     wait_for_workers(w.d, 2)
-    large = w.alice.post({**LARGE, "cohort": {"cases": 2000, "controls": 2000}}).json["id"]
+    large = w.alice.post({**LARGE, "cohort": {"cases": 200, "controls": 200}}).json["id"]
     w.alice.wait(large, until=("running",))
     small = w.alice.post({**BODY, "cohort": {"cases": 50, "controls": 50}}).json["id"]
     for pid in w.d.workers():
