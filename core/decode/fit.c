@@ -4,7 +4,9 @@
  * people are double, kept by lanes that take blocks l, l + LANES, ... so that the number of threads changes nothing.
  *
  * Unknowns are o [n_label, n_snp, 3] and k [n_snp, 9] times the root of their target: rare genotypes move gently, and a
- * small ridge keeps what no generated person can show (a logit far from anything) from running away.
+ * small ridge keeps what no generated person can show (a logit far from anything) from running away. What runs all the
+ * same (members never have a pair that the network is sure of) bends towards +-bound, where e^k still fits a float:
+ * parameter = bound tanh(x / (scale bound)). What is evaluated is what is handed out.
  */
 #include "decode/fit.h"
 
@@ -15,7 +17,7 @@
 #include <string.h>
 
 enum { W = 16, LANES = 8, EVAL_MAX = 150, MEMORY = 8, ALIGN = 16 };
-static const double ridge = 1e-4, close_enough = 1e-4;
+static const double ridge = 1e-4, close_enough = 1e-4, bound = 30;
 static const float weight_min = 1e-30F;
 
 typedef struct fit {
@@ -26,7 +28,7 @@ typedef struct fit {
     int64_t block[SG_DECODE_LABEL_MAX + 1]; /* label y in blocks block[y]..block[y+1]-1 */
     int64_t people[SG_DECODE_LABEL_MAX];
     float *like;          /* [n_block, S, 3, W] exp(logit - top); 0 on seats nobody sits on */
-    double *scale;        /* [n_x] root of the target: unknown = parameter * scale */
+    double *scale;        /* [n_x] root of the target: unknown = parameter * scale while it is small */
     float *node, *pair;   /* exp of the parameters: [n_label, S, 3], [S, 9] */
     float *up;            /* [LANES, S, 3, W] scratch */
     double *sum, *log_z;  /* [LANES, n_x] frequencies, [LANES] weighted */
@@ -199,14 +201,29 @@ static double worst(const double *x, const double *y, int64_t n, const double *s
     return most;
 }
 
+static double parameter(const fit *q, const double *x, int64_t k)
+{
+    return bound * tanh(x[k] / (q->scale[k] * bound));
+}
+
+static double unknown(const fit *q, double parameter, int64_t k)
+{
+    return q->scale[k] * bound * atanh(fmin(fmax(parameter / bound, -0.999), 0.999));
+}
+
+/* d parameter / d x */
+static double slope(const fit *q, double parameter, int64_t k)
+{
+    return (1 - parameter * parameter / (bound * bound)) / q->scale[k];
+}
+
 /* -(the function of fit.h) and its gradient in the scaled unknowns. */
 static double evaluate(fit *q, const double *x, double *grad)
 {
     const int64_t n_node = q->t->n_label * q->S * 3, n_pair = q->f ? 9 * q->S : 0;
     double f = 0;
     for (int64_t k = 0; k < n_node + n_pair; k++) {
-        const double v = x[k] / q->scale[k];
-        *(k < n_node ? &q->node[k] : &q->pair[k - n_node]) = (float)exp(fmin(fmax(v, -30), 30));
+        *(k < n_node ? &q->node[k] : &q->pair[k - n_node]) = (float)exp(parameter(q, x, k));
     }
     sg_pool_for(q->run ? q->run->pool : NULL, LANES, run_lane, q);
     for (int l = 1; l < LANES; l++) {
@@ -218,18 +235,18 @@ static double evaluate(fit *q, const double *x, double *grad)
     double most = 0;
     for (int64_t k = 0; k < n_node; k++) {
         const double share = q->t->share[k / (3 * q->S)], want = share * q->t->node[k];
-        const double v = x[k] / q->scale[k], gap = q->sum[k] - want;
+        const double v = parameter(q, x, k), gap = q->sum[k] - want;
         f -= v * want;
         most = fmax(most, fabs(gap) / share);
         f += ridge / 2 * x[k] * x[k];
-        grad[k] = gap / q->scale[k] + ridge * x[k];
+        grad[k] = gap * slope(q, v, k) + ridge * x[k];
     }
     q->off = most;
-    for (int64_t k = 0; k < n_pair; k++) {
-        const double v = x[n_node + k] / q->scale[n_node + k], want = q->t->pair[k];
+    for (int64_t k = n_node; k < n_node + n_pair; k++) {
+        const double v = parameter(q, x, k), want = q->t->pair[k - n_node];
         f -= v * want;
-        f += ridge / 2 * x[n_node + k] * x[n_node + k];
-        grad[n_node + k] = (q->sum[n_node + k] - want) / q->scale[n_node + k] + ridge * x[n_node + k];
+        f += ridge / 2 * x[k] * x[k];
+        grad[k] = (q->sum[k] - want) * slope(q, v, k) + ridge * x[k];
     }
     q->pair_off = n_pair ? worst(q->sum + n_node, q->t->pair, n_pair, NULL, 1) : 0;
     for (int64_t k = n_node + n_pair; k < q->n_x; k++)
@@ -332,9 +349,9 @@ sg_status sg_decode_fit(const sg_decode_target *t, const float *logit, const int
     if (!st) {
         memset(x, 0, (size_t)q.n_x * sizeof *x);
         for (int64_t k = 0; k < n_node; k++)
-            x[k] = (double)offset[k] * q.scale[k];
+            x[k] = unknown(&q, (double)offset[k], k);
         for (int64_t k = 0; k < n_pair; k++)
-            x[n_node + k] = (double)forest->pair[k] * q.scale[n_node + k];
+            x[n_node + k] = unknown(&q, (double)forest->pair[k], n_node + k);
         (void)evaluate(&q, x, g);
         *out = (sg_decode_fit_result){.was = q.off, .pair_was = q.pair_off, .r_was = correlation(&q)};
         st = search(&q, x, err);
@@ -346,9 +363,9 @@ sg_status sg_decode_fit(const sg_decode_target *t, const float *logit, const int
         out->r_now = correlation(&q);
         out->n_eval = q.n_eval;
         for (int64_t k = 0; k < n_node; k++)
-            offset[k] = (float)(x[k] / q.scale[k]);
+            offset[k] = (float)parameter(&q, x, k);
         for (int64_t k = 0; k < n_pair; k++)
-            forest->pair[k] = forest->parent[k / 9] >= 0 ? (float)(x[n_node + k] / q.scale[n_node + k]) : 0;
+            forest->pair[k] = forest->parent[k / 9] >= 0 ? (float)parameter(&q, x, n_node + k) : 0;
     }
     lbfgs_free(x);
     lbfgs_free(g);

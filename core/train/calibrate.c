@@ -30,7 +30,8 @@ static void label_people(calibration *c)
         memset(c->label + c->from[y], y, (size_t)(c->from[y + 1] - c->from[y]));
 }
 
-/* The fit bends to whatever these people are like, so they come from their own random streams. */
+/* The fit bends to whatever these people are like, so they come from their own random streams; person k of every label
+ * from the same one: the chance that all labels share cancels in what they differ by, the effects. */
 static sg_status generate_chunk(void *ctx, int64_t first, int64_t n, sg_arena *a, float *grad, double *sum, sg_err *err)
 {
     (void)grad;
@@ -43,8 +44,8 @@ static sg_status generate_chunk(void *ctx, int64_t first, int64_t n, sg_arena *a
     if (!x || !logit || !scratch)
         return sg_arena_full(a, "people to calibrate with", err);
     for (int64_t i = 0; i < n; i++) {
-        sg_rng r =
-            sg_rng_stream(t->o->seed, SG_RNG_TRAIN_NOISE, (uint64_t)(first + i), (uint32_t)SG_STAGE_CALIBRATE << 24);
+        const int64_t k = first + i - c->from[c->label[first + i]];
+        sg_rng r = sg_rng_stream(t->o->seed, SG_RNG_TRAIN_NOISE, (uint64_t)k, (uint32_t)SG_STAGE_CALIBRATE << 24);
         sg_rng_fill_normal(&r, x + i * D, D);
     }
     SG_TRY(sg_solve(t->unet, &t->schedule, &t->plan.solve, n, c->label + first, &c->quiet, a, x, err));

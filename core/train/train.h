@@ -42,44 +42,44 @@ sg_status sg_preset_parse(const char *word, sg_preset *out, sg_err *err) SG_MUST
  * All of them are part of a run's identity: a checkpoint made with other values is refused. */
 #define SG_TRAIN_OPTIONS(I, R, T)                                                                                      \
     /* key             field            small         medium        published          min   max      */               \
-    T("vae-channels", vae_channels, "32,32,64", "32,64,128", "32,64,64,128,128", "VAE channels per level, halving")    \
+    T("vae-channels", vae_channels, "32,32,64", "32,32,64", "32,64,64,128,128", "VAE channels per level, halving")    \
     I("vae-in", in_proj, 32, 32, 32, 32, 1024, "channels after the VAE's first convolution")                           \
-    I("vae-res", vae_res, 1, 2, 2, 1, 4, "residual blocks per VAE level")                                              \
-    I("vae-attention", mid_attention, 0, 1, 1, 0, 1, "1: attention in the middle of the VAE")                          \
+    I("vae-res", vae_res, 1, 1, 2, 1, 4, "residual blocks per VAE level")                                              \
+    I("vae-attention", mid_attention, 0, 0, 1, 0, 1, "1: attention in the middle of the VAE")                          \
     I("z-channels", z_channels, 4, 4, 1, 1, 64, "latent channels")                                                     \
     R("kl-weight", kl_weight, 0.02, 0.02, 1, 0, 1e3, "weight of the KL term")                                          \
-    R("kl-warmup", kl_warmup, 2, 4, 0, 0, 1e4, "epochs over which the KL weight rises from 0")                         \
-    I("vae-epochs", vae_epochs, 5, 20, 400, 1, 100000, "epochs of stage one")                                          \
-    I("vae-min-steps", vae_min_steps, 500, 2000, 0, 0, 1000000000,                                                     \
+    R("kl-warmup", kl_warmup, 2, 2, 0, 0, 1e4, "epochs over which the KL weight rises from 0")                         \
+    I("vae-epochs", vae_epochs, 5, 8, 400, 1, 100000, "epochs of stage one")                                          \
+    I("vae-min-steps", vae_min_steps, 500, 500, 0, 0, 1000000000,                                                     \
       "more epochs than that when they hold fewer steps: small data")                                                  \
-    I("vae-batch", vae_batch, 32, 64, 256, 1, 65536, "people per step of stage one")                                   \
-    R("vae-lr", vae_lr, 2e-3, 1e-3, 4.5e-6, 0, 1e3, "learning rate of stage one")                                      \
+    I("vae-batch", vae_batch, 32, 32, 256, 1, 65536, "people per step of stage one")                                   \
+    R("vae-lr", vae_lr, 2e-3, 2e-3, 4.5e-6, 0, 1e3, "learning rate of stage one")                                      \
     R("vae-warmup", vae_warmup, 0.5, 0.5, 0, 0, 1e4, "epochs of learning-rate warm-up, stage one")                     \
     I("vae-cosine", vae_cosine, 1, 1, 0, 0, 1, "1: learning rate of stage one falls to 0 as a cosine")                 \
     R("vae-clip", vae_clip, 0, 0, 0, 0, 1e9, "gradient norm limit of stage one; 0 none")                               \
-    R("vae-ema", vae_ema, 0.99, 0.999, 0.9999, 0, 0.999999, "moving average of stage one's weights")                   \
+    R("vae-ema", vae_ema, 0.99, 0.99, 0.9999, 0, 0.999999, "moving average of stage one's weights")                   \
     I("adv-start", adv_start, 0, 0, 20001, 0, 1000000000,                                                              \
       "step of stage one from which a discriminator takes part, every second step its own; 0 never")                   \
     R("adv-weight", adv_weight, 0.5, 0.5, 0.5, 0, 1e3, "factor of the adversarial term's adaptive weight")             \
-    I("unet-channels", unet_channels, 32, 64, 64, 32, 1024, "U-Net base channels")                                     \
+    I("unet-channels", unet_channels, 32, 32, 64, 32, 1024, "U-Net base channels")                                     \
     T("unet-mult", unet_mult, "1,2", "1,2", "1,2,4", "U-Net channel multipliers, halving in between")                  \
-    I("unet-res", unet_res, 1, 2, 2, 1, 4, "residual blocks per U-Net level")                                          \
+    I("unet-res", unet_res, 1, 1, 2, 1, 4, "residual blocks per U-Net level")                                          \
     I("head-width", head_width, 32, 32, 32, 8, 256, "channels per attention head")                                     \
     I("position", position, 1, 1, 0, 0, 1, "1: the U-Net learns a vector per position")                                \
-    I("context", context_dim, 64, 128, 128, 8, 1024, "width of the label's context token")                             \
+    I("context", context_dim, 64, 64, 128, 8, 1024, "width of the label's context token")                             \
     I("standardise", standardise, 4, 4, 0, 0, 4,                                                                       \
       "latents: 1 each to mean 0, sd 1; 2 and by label; 3 and uncorrelated; 4 by channel, as all positions")           \
     T("objective", objective, "v", "v", "eps", "what the U-Net predicts: v or eps")                                    \
-    I("epochs", epochs, 20, 60, 500, 1, 100000, "epochs of stage two")                                                 \
-    I("min-steps", min_steps, 600, 4000, 0, 0, 1000000000, "the same for stage two")                                   \
-    I("batch", batch, 16, 64, 1024, 1, 65536, "people per step of stage two")                                          \
+    I("epochs", epochs, 20, 45, 500, 1, 100000, "epochs of stage two")                                                 \
+    I("min-steps", min_steps, 600, 800, 0, 0, 1000000000, "the same for stage two")                                   \
+    I("batch", batch, 16, 16, 1024, 1, 65536, "people per step of stage two")                                          \
     R("sigma-low", sigma_low, 0.2, 0.2, 0, 0, 100, "noise levels even in log sigma from here; 0: all levels alike")    \
     R("sigma-high", sigma_high, 5, 5, 0, 0, 100, "to here")                                                            \
-    R("lr", lr, 4e-3, 5e-4, 1e-4, 0, 1e3, "learning rate of stage two")                                                \
+    R("lr", lr, 4e-3, 4e-3, 1e-4, 0, 1e3, "learning rate of stage two")                                                \
     R("warmup", warmup, 1, 1, 5, 0, 1e4, "epochs of learning-rate warm-up, stage two")                                 \
     R("weight-decay", weight_decay, 0.01, 0.01, 0.01, 0, 10, "AdamW weight decay of stage two")                        \
     R("clip", clip, 1, 1, 0, 0, 1e9, "gradient norm limit of stage two; 0 none")                                       \
-    R("ema", ema, 0.995, 0.999, 0.9999, 0, 0.999999, "moving average of stage two's weights")                          \
+    R("ema", ema, 0.995, 0.998, 0.9999, 0, 0.999999, "moving average of stage two's weights")                          \
     R("label-dropout", label_dropout, 0.2, 0.2, 0.2, 0, 1, "share of people trained without their label")              \
     T("sampler", sampler, "dpmpp2m", "dpmpp2m", "euler", "solver the model is served with: euler, heun, dpmpp2m")      \
     I("steps", steps, 20, 25, 50, 1, SG_STEPS_MAX, "solver steps the model is served with")                            \
@@ -87,13 +87,13 @@ sg_status sg_preset_parse(const char *word, sg_preset *out, sg_err *err) SG_MUST
     T("decode", decode, "sample", "sample", "argmax", "genotypes by sample (a draw) or argmax")                        \
     I("calibrate", calibrate, 1, 1, 0, 0, 1, "1: per-SNP offsets give generated people the training frequencies")      \
     I("linkage", linkage, 1, 1, 0, 0, 1, "1: linked SNPs are decoded together, with the training pairs' frequencies")  \
-    I("calibrate-people", calibrate_people, 3000, 8000, 8000, 16, 1000000, "people generated to fit the offsets")      \
+    I("calibrate-people", calibrate_people, 3000, 16000, 8000, 16, 1000000, "people generated to fit the offsets")      \
     R("guide-lo", guide_lo, 0, 0, 0, 0, 1e6, "guidance acts from this noise level, sigma, on")                         \
     R("guide-hi", guide_hi, 0, 0, 0, 0, 1e6, "guidance acts up to this noise level, sigma; 0 no limit")                \
     T("backend", backend, "auto", "auto", "auto", "auto, panels, onednn or openblas")                                  \
     T("precision", precision, "float32", "float32", "float32",                                                         \
       "products in float32 or bfloat16 (master weights, sums and statistics stay float32)")                            \
-    I("chunk", chunk, 4, 16, 16, 1, 4096, "people per call of a network")                                              \
+    I("chunk", chunk, 4, 4, 16, 1, 4096, "people per call of a network")                                              \
     I("lanes", lanes, 4, 4, 4, 1, 64, "gradient buffers: the most threads that help")
 
 typedef struct sg_train_options {

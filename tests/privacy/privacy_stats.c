@@ -192,8 +192,81 @@ START_TEST(an_auc_of_nothing_or_of_nan_does_not_exist)
 }
 END_TEST
 
+/* The bounds are where |k/n - p| is z standard deviations of p itself; and a printed pair. */
+START_TEST(wilsons_bounds_solve_their_own_equation)
+{
+    double c, h;
+    sg_wilson(10, 100, 0.05, &c, &h);
+    ck_assert_double_eq_tol(c - h, 0.05522914, 1e-8);
+    ck_assert_double_eq_tol(c + h, 0.17436566, 1e-8);
+    for (int n = 1; n < 500; n = 2 * n + 1)
+        for (int k = 0; k <= n; k += 1 + n / 9)
+            for (double alpha = 0.01; alpha < 0.4; alpha *= 2.5) {
+                const double z = sg_normal_quantile(1 - alpha / 2);
+                sg_wilson(k, n, alpha, &c, &h);
+                for (int side = -1; side <= 1; side += 2) {
+                    const double p = c + side * h;
+                    ck_assert_double_eq_tol(fabs((double)k / n - p), z * sqrt(fmax(0, p * (1 - p)) / n), 1e-7);
+                }
+            }
+}
+END_TEST
+
+START_TEST(poisson_tails_are_their_sums)
+{
+    ck_assert_double_eq_tol(sg_poisson_tail(3, 2), 0.32332358381693654, 1e-14);
+    ck_assert_double_eq(sg_poisson_tail(0, 5), 1);
+    ck_assert_double_eq(sg_poisson_tail(1, 0), 0);
+    ck_assert_double_eq_tol(sg_poisson_tail(10, 0.01) / 2.7308e-27, 1, 1e-3); /* 0.01^10 / 10! and a little less */
+    for (double mean = 0.1; mean < 60; mean *= 1.9) {
+        double term = exp(-mean), below = 0;
+        for (int k = 0; k < 120; k++) {
+            ck_assert_double_eq_tol(sg_poisson_tail(k, mean), 1 - below, 1e-12);
+            below += term;
+            term *= mean / (k + 1);
+        }
+    }
+}
+END_TEST
+
+/* Holm is Bonferroni closed: a hypothesis falls when every set it is in holds a p of at most alpha / size. */
+START_TEST(holm_rejects_what_closed_bonferroni_rejects)
+{
+    enum { N = 7 };
+    int rejected = 0, kept = 0;
+    for (int round = 0; round < 400; round++) {
+        double p[N];
+        bool got[N];
+        for (int i = 0; i < N; i++) {
+            sg_rng r = sg_rng_stream(4, SG_RNG_TEST, (uint64_t)round, (uint32_t)i);
+            p[i] = pow(sg_rng_uniform(&r), 1 + round % 4);
+        }
+        p[round % 3] = p[3]; /* ties */
+        if (round % 5 == 0)
+            p[5] = NAN;
+        sg_holm(p, N, 0.05, got);
+        for (int i = 0; i < N; i++) {
+            bool falls = true;
+            for (int set = 1; set < 1 << N; set++) {
+                double least = 2;
+                for (int j = 0; j < N; j++)
+                    least = set >> j & 1 && p[j] < least ? p[j] : least;
+                falls = falls && (!(set >> i & 1) || least <= 0.05 / __builtin_popcount((unsigned)set));
+            }
+            falls = falls && p[i] <= 0.05; /* a set of itself: no number falls */
+            ck_assert_msg(falls == got[i], "round %d: hypothesis %d of p %g", round, i, p[i]);
+            rejected += falls;
+            kept += !falls;
+        }
+    }
+    ck_assert_int_gt(rejected, 300);
+    ck_assert_int_gt(kept, 300);
+}
+END_TEST
+
 UNIT_MAIN("stats", normal_quantiles_are_the_printed_ones, the_incomplete_beta_is_a_binomial_tail,
           clopper_pearson_is_the_printed_one_and_the_rule_of_three, fishers_test_is_the_sum_over_tables,
           the_gumbel_fit_finds_its_own_parameters, quantiles_are_values_that_occur,
           delong_with_midranks_is_delong_pair_by_pair_ties_included, delong_intervals_cover_at_their_rate,
-          an_auc_of_nothing_or_of_nan_does_not_exist)
+          an_auc_of_nothing_or_of_nan_does_not_exist, wilsons_bounds_solve_their_own_equation,
+          poisson_tails_are_their_sums, holm_rejects_what_closed_bonferroni_rejects)

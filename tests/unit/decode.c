@@ -225,6 +225,58 @@ START_TEST(after_the_fit_generated_people_have_the_members_frequencies_and_pairs
 }
 END_TEST
 
+/* Members whose two SNPs always agree; a network sure of people whose two do not. No weight reaches the target; wherever
+ * the search starts and stops, the people drawn are those that the fit says it sees. */
+START_TEST(people_drawn_are_those_the_fit_saw_even_where_it_cannot_succeed)
+{
+    enum { N = 600, TIMES = 20, M = 2000 };
+    sg_arena a = unit_arena((size_t)64 << 20);
+    sg_err err = {0};
+    sg_people p;
+    sg_decode_target t;
+    sg_forest f;
+    sg_decode_fit_result fit;
+    int8_t *label = SG_NEW(&a, int8_t, M);
+    float *logit = SG_NEW(&a, float, 2 * N * 3), offset[2 * 3] = {0};
+    ck_ok(sg_people_new(M, 2, &a, &p, &err), err);
+    for (int i = 0; i < M; i++) {
+        sg_rng r = sg_rng_stream(17, SG_RNG_TEST, (uint64_t)i, 0);
+        const int8_t g = (int8_t)sg_rng_binomial2(&r, 0.4);
+        sg_people_pack(&p, i, (int8_t[2]){g, g});
+    }
+    for (int64_t s = 0; s < 2; s++)
+        for (int64_t i = 0; i < N; i++) {
+            sg_rng r = sg_rng_stream(18, SG_RNG_TEST, (uint64_t)i, (uint32_t)s);
+            logit[(s * N + i) * 3 + sg_rng_binomial2(&r, 0.4)] = 200;
+        }
+    const int64_t from[2] = {0, N};
+    ck_ok(sg_decode_count(&p, NULL, M, label, 1, &a, &t, &err), err);
+    ck_ok(sg_decode_link(&p, NULL, M, label, NULL, &a, &t, &f, &err), err);
+    ck_assert_int_eq(f.n_edge, 1);
+    const int child = f.parent[1] == 0;
+    f.pair[9 * child + 8] = -644; /* as a search once left it */
+    ck_ok(sg_decode_fit(&t, logit, from, NULL, &a, offset, &f, &fit, &err), err);
+    ck_assert_double_gt(fit.pair_now, 0.05);
+    double pair[9] = {0}, worst = 0, scratch[8];
+    sg_decoder d = {2, offset, 6, f};
+    for (int64_t i = 0; i < N * TIMES; i++) {
+        sg_rng r = sg_rng_stream(19, SG_RNG_TEST, (uint64_t)i, 0);
+        float own[6];
+        int8_t g[2];
+        for (int64_t k = 0; k < 6; k++)
+            own[k] = logit[(k / 3 * N + i % N) * 3 + k % 3];
+        ck_ok(sg_decode_person(&d, 0, own, SG_DECODE_SAMPLE, &r, scratch, g, &err), err);
+        pair[3 * g[!child] + g[child]] += 1.0 / (N * TIMES);
+    }
+    for (int k = 0; k < 9; k++)
+        worst = fmax(worst, fabs(pair[k] - t.pair[9 * child + k]));
+    ck_assert_msg(fabs(worst - fit.pair_now) < 0.01, "the fit is off by %g, the drawn by %g", fit.pair_now, worst);
+    for (int k = 0; k < 9; k++)
+        ck_assert_float_le(fabsf(f.pair[9 * child + k]), 30);
+    sg_arena_clear(&a);
+}
+END_TEST
+
 START_TEST(the_fit_is_the_same_for_any_number_of_threads)
 {
     sg_arena a = unit_arena((size_t)64 << 20);
@@ -241,4 +293,5 @@ UNIT_MAIN("decode", draws_on_a_forest_come_as_often_as_their_weights_say, argmax
           links_that_close_a_circle_or_leave_the_panel_are_refused,
           a_logit_that_is_no_number_is_an_error_not_a_genotype, the_forest_links_what_members_prove_and_nothing_else,
           after_the_fit_generated_people_have_the_members_frequencies_and_pairs,
+          people_drawn_are_those_the_fit_saw_even_where_it_cannot_succeed,
           the_fit_is_the_same_for_any_number_of_threads)
