@@ -12,6 +12,8 @@ static const char usage[] =
     "                             prints the key once; it is not stored and cannot be shown again\n"
     "  key list                   every key: id, owner, scopes, times\n"
     "  key revoke ID              at once and for good\n"
+    "  job recall ID --reason TEXT\n"
+    "                             takes a release back: its files go at once; its owner and the audit log are told why\n"
     "  db version                 schema of the database, and the newest this program knows\n"
     "  db migrate                 brings the schema up to date (starting the daemon does it too)\n"
     "  db backup --to DIR         database, audit checkpoint, signing key and releases into an empty folder; the "
@@ -26,18 +28,18 @@ static const char usage[] =
 
 typedef struct arguments {
     char command[64];
-    const char *config, *owner, *scope, *expires, *checkpoint, *to, *from, *id;
+    const char *config, *owner, *scope, *expires, *checkpoint, *to, *from, *id, *reason;
     bool json, help;
 } arguments;
 
 static bool read_arguments(int argc, char **argv, arguments *a)
 {
-    *a = (arguments){.owner = "", .scope = "", .expires = "", .checkpoint = "", .to = "", .from = "", .id = ""};
+    *a = (arguments){.owner = "", .scope = "", .expires = "", .checkpoint = "", .to = "", .from = "", .id = "", .reason = ""};
     struct {
         const char *name, **to;
     } option[] = {{"--config", &a->config},   {"--owner", &a->owner},           {"--scope", &a->scope},
                   {"--expires", &a->expires}, {"--checkpoint", &a->checkpoint}, {"--to", &a->to},
-                  {"--from", &a->from}};
+                  {"--from", &a->from},       {"--reason", &a->reason}};
     int words = 0;
     for (int i = 0; i < argc; i++) {
         bool taken = !strcmp(argv[i], "--json") || !strcmp(argv[i], "--help");
@@ -217,11 +219,11 @@ static sg_status run(const arguments *a, sg_err *err)
     sg_buf note = {0};
     sg_status st = *a->checkpoint ? sg_file_read(a->checkpoint, SG_NOTE_MAX, &note, err) : SG_OK;
     json_t *q =
-        json_pack("{s:s,s:s,s:s,s:s,s:s,s:s%}", "command", a->command, "owner", a->owner, "scope", a->scope, "expires",
-                  a->expires, "id", a->id, "checkpoint", note.data ? (const char *)note.data : "", note.n);
+        json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s%}", "command", a->command, "owner", a->owner, "scope", a->scope, "expires",
+                  a->expires, "id", a->id, "reason", a->reason, "checkpoint", note.data ? (const char *)note.data : "", note.n);
     sg_buf_clear(&note);
     if (!st && !q)
-        st = sg_fail(err, SG_FORMAT, "%s: not UTF-8", a->checkpoint);
+        st = sg_fail(err, SG_FORMAT, "not UTF-8: a word of the command, or %s", *a->checkpoint ? a->checkpoint : "its reason");
     if (!st)
         st = ask(&c, q, &answer, err);
     json_decref(q);

@@ -3,6 +3,7 @@
 #include "audit/audit.h"
 #include "auth/auth.h"
 #include "base/clock.h"
+#include "release/release.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -149,6 +150,19 @@ static sg_status audit_erase(sg_store *s, const json_t *q, json_t *out, sg_err *
     return SG_OK;
 }
 
+static sg_status job_recall(const sg_config *c, sg_store *s, const sg_audit_seal *seal, const json_t *q, sg_err *err)
+{
+    sg_release_place place;
+    sg_job job;
+    const char *why = text(q, "reason");
+    if (strspn(why, " \t\r\n") == strlen(why) || strlen(why) >= SG_REASON_TEXT)
+        return sg_fail(err, SG_FORMAT, "--reason wants text of 1..%d bytes: the owner and the audit log are told",
+                       SG_REASON_TEXT - 1);
+    SG_TRY(sg_store_job_get(s, text(q, "id"), &job, err));
+    SG_TRY(sg_release_place_make(c->data_dir, seal, &place, err));
+    return sg_release_recall(&place, s, &job, "admin", why, "", err);
+}
+
 static sg_status run(const sg_config *c, sg_store *s, const sg_audit_seal *seal, const json_t *q, json_t *out,
                      sg_err *err)
 {
@@ -159,6 +173,8 @@ static sg_status run(const sg_config *c, sg_store *s, const sg_audit_seal *seal,
         return key_list(s, out, err);
     if (!strcmp(command, "key revoke"))
         return sg_auth_key_revoke(s, text(q, "id"), "admin", err);
+    if (!strcmp(command, "job recall"))
+        return job_recall(c, s, seal, q, err);
     if (!strcmp(command, "audit export"))
         return audit_export(s, q, out, err);
     if (!strcmp(command, "audit verify"))

@@ -334,9 +334,6 @@ sg_status sg_jobs_decide(sg_jobs *j, const char *id, bool approve, const char *r
 sg_status sg_jobs_recall(sg_jobs *j, sg_job *job, const char *reviewer, const char *reason, const char *request_id,
                          sg_err *err)
 {
-    if (job->state != SG_JOB_RELEASED)
-        return sg_fail(err, SG_STATE, "the job is %s: only what is released can be recalled",
-                       sg_job_state_name(job->state));
     return sg_release_recall(j->place, j->store, job, reviewer, reason, request_id, err);
 }
 

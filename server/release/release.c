@@ -241,8 +241,14 @@ sg_status sg_release_recall(const sg_release_place *p, sg_store *s, const sg_job
                             const char *why, const char *request_id, sg_err *err)
 {
     char path[PATH_TEXT];
+    if (job->state != SG_JOB_RELEASED)
+        return sg_fail(err, SG_STATE, "the job is %s: only what is released can be recalled",
+                       sg_job_state_name(job->state));
+    const int64_t now = sg_clock_wall_ms();
     SG_TRY(sg_store_begin(s, err));
-    sg_status st = sg_store_job_move(s, job->id, SG_JOB_RELEASED, SG_JOB_RECALLED, "recalled", sg_clock_wall_ms(), err);
+    sg_status st = sg_store_job_move(s, job->id, SG_JOB_RELEASED, SG_JOB_RECALLED, "recalled", now, err);
+    if (!st)
+        st = sg_store_recall_add(s, job->id, actor, why, now, err);
     if (!st)
         st = sg_audit_add(s, &(sg_audit_event){actor, "job.recall", job->id, "ok", request_id, why}, err);
     SG_TRY(sg_store_end(s, st, err));

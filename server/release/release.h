@@ -70,7 +70,8 @@ sg_status sg_release_delete(const sg_release_place *p, sg_store *s, const sg_job
 /* released -> expired because it has been kept long enough; then the files go. STATE. */
 sg_status sg_release_expire(const sg_release_place *p, sg_store *s, const sg_job *job, sg_err *err) SG_MUST_USE;
 
-/* released -> recalled, by a reviewer and with a reason that stands in the audit log; then the files go. STATE. */
+/* released -> recalled, by a steward and with a reason that stands in the audit log and in the owner's 410; then the files go.
+ * STATE: it is not released. */
 sg_status sg_release_recall(const sg_release_place *p, sg_store *s, const sg_job *job, const char *actor,
                             const char *why, const char *request_id, sg_err *err) SG_MUST_USE;
 

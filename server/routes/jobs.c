@@ -453,8 +453,10 @@ static void send_file(const sg_service *s, const sg_request *q, sg_answer *a, co
     sg_err err = {0};
     const sg_status st = sg_release_open(s->place, s->store, job, name, &a->fd, &f, &err);
     if (job->state == SG_JOB_RECALLED) {
-        sg_answer_problem(a, q, 410, NULL,
-                          "this release was recalled after a review; do not use copies of it, and delete them");
+        char why[SG_REASON_TEXT];
+        const bool said = sg_store_recall_reason(s->store, job->id, why, sizeof why, &err) == SG_OK;
+        sg_answer_problem(a, q, 410, NULL, "this release was recalled%s%s; do not use copies of it, and delete them",
+                          said ? ": " : " after a review", why);
         return;
     }
     if (st == SG_NOT_FOUND || st == SG_STATE) {

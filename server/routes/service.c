@@ -145,7 +145,7 @@ void sg_route_usage(void *ctx, const sg_request *q, sg_answer *a)
 
 typedef enum decision { REJECT, APPROVE, RECALL } decision;
 
-static bool read_decision(const sg_request *q, sg_answer *a, decision *what, char reason[512])
+static bool read_decision(const sg_request *q, sg_answer *a, decision *what, char reason[SG_REASON_TEXT])
 {
     json_t *root = NULL, *value;
     const char *member;
@@ -167,7 +167,7 @@ static bool read_decision(const sg_request *q, sg_answer *a, decision *what, cha
     if (!why || strspn(why, " \t\r\n") == strlen(why) || strlen(why) > 511)
         sg_field_error(&e, "/reason", "want text of 1..511 bytes: it stands in the audit log");
     else
-        (void)snprintf(reason, 512, "%s", why);
+        (void)snprintf(reason, SG_REASON_TEXT, "%s", why);
     json_decref(root);
     if (e.n)
         sg_routes_field_problem(q, a, &e);
@@ -181,7 +181,7 @@ void sg_route_job_decision(void *ctx, const sg_request *q, sg_answer *a)
     sg_job job;
     sg_err err = {0};
     decision what;
-    char reason[512];
+    char reason[SG_REASON_TEXT];
     if (!sg_routes_caller(s, q, a, SG_SCOPE_RELEASE_REVIEW, &who) || !sg_routes_json_wanted(q, a) ||
         !sg_routes_job(s, q, a, &who, false, &job))
         return;

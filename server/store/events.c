@@ -42,6 +42,8 @@ static const char tried_sql[] =
     "UPDATE deliveries SET attempts = attempts + 1, done_ms = ?2, next_ms = ?3, outcome = ?4 "
     "WHERE id = ?1";
 static const char decision_add_sql[] = "INSERT INTO decisions VALUES (?, ?, ?, ?, ?, ?)";
+static const char recall_add_sql[] = "INSERT INTO recalls VALUES (?, ?, ?, ?)";
+static const char recall_reason_sql[] = "SELECT reason FROM recalls WHERE job_id = ?";
 static const char decision_get_sql[] =
     "SELECT approve, reviewer, reason, cohort, at_ms FROM decisions WHERE job_id = ?";
 
@@ -261,4 +263,27 @@ sg_status sg_store_decision_get(sg_store *s, const char *job, sg_decision *out, 
     }
     sg_store_unlock(s);
     return st || row ? st : sg_fail(err, SG_NOT_FOUND, "nobody decided about this job");
+}
+
+/* ---- recalls ---- */
+
+sg_status sg_store_recall_add(sg_store *s, const char *job, const char *actor, const char *reason, int64_t at_ms,
+                              sg_err *err)
+{
+    return sg_store_exec(s, recall_add_sql, "keep a recall", err, "ttti", job, actor, reason, at_ms);
+}
+
+sg_status sg_store_recall_reason(sg_store *s, const char *job, char *reason, size_t n, sg_err *err)
+{
+    bool row = false;
+    *reason = 0;
+    sg_store_lock(s);
+    sqlite3_stmt *q = sg_store_query(s, recall_reason_sql, err, "t", job);
+    const sg_status st = q ? sg_store_step(s, q, "read a recall", &row, err) : SG_INTERNAL;
+    if (!st && row) {
+        sg_store_text(q, 0, reason, n);
+        (void)sqlite3_reset(q);
+    }
+    sg_store_unlock(s);
+    return st || row ? st : sg_fail(err, SG_NOT_FOUND, "no reason for a recall was kept");
 }

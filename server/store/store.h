@@ -24,7 +24,8 @@ enum {
     SG_OPTIONS_TEXT = 1024,
     SG_FILE_NAME = 64,
     SG_HEX_TEXT = SG_DIGEST_HEX,
-    SG_URL_TEXT = 512
+    SG_URL_TEXT = 512,
+    SG_REASON_TEXT = 512
 };
 
 typedef struct sg_store sg_store;
@@ -242,12 +243,19 @@ sg_status sg_store_delivery_tried(sg_store *s, int64_t id, bool done, int64_t at
 /* ---- decisions of reviewers ---- */
 typedef struct sg_decision {
     bool approve;
-    char reviewer[SG_OWNER_TEXT], reason[512], cohort[SG_HEX_TEXT];
+    char reviewer[SG_OWNER_TEXT], reason[SG_REASON_TEXT], cohort[SG_HEX_TEXT];
     int64_t at_ms;
 } sg_decision;
 sg_status sg_store_decision_add(sg_store *s, const char *job, const sg_decision *d, sg_err *err) SG_MUST_USE;
 sg_status sg_store_decision_get(sg_store *s, const char *job, sg_decision *out,
                                 sg_err *err) SG_MUST_USE; /* NOT_FOUND */
+
+/* ---- recalls ---- */
+/* Why a release was taken back, and by whom; once per job. */
+sg_status sg_store_recall_add(sg_store *s, const char *job, const char *actor, const char *reason, int64_t at_ms,
+                              sg_err *err) SG_MUST_USE;
+/* reason [n], "" on error. NOT_FOUND: not recalled, or before reasons were kept (schema 5). */
+sg_status sg_store_recall_reason(sg_store *s, const char *job, char *reason, size_t n, sg_err *err) SG_MUST_USE;
 
 /* ---- verifications: a released cohort made again and compared ---- */
 typedef struct sg_verification {

@@ -288,12 +288,25 @@ def a_release_is_recalled_by_a_steward_and_gone_for_its_owner(w):
     a = w.root.ask("POST", path + "/decision", recall)
     expect(a.status == 200 and a.json["state"] == "recalled" and a.json["files"] == [], a.body)
     a = w.bob.get(path + "/files/cohort.bed")
-    expect(a.status == 410 and "recalled" in a.json["detail"], a.body)
+    expect(a.status == 410 and f"recalled: {recall['reason']};" in a.json["detail"], a.body)
     expect(w.bob.get(path + "/manifest").status == 410)
     expect(w.bob.get(path).json["state"] == "recalled")
     expect(w.root.ask("POST", path + "/decision", recall).status == 409, "recalled twice")
     expect(w.bob.ask("DELETE", path).status == 409)
     expect("job.recall" in w.d.admin("audit", "export"))
+
+    # The same from the command line, while the daemon runs.
+    path = "/v1/jobs/" + w.bob.ask("POST", "/v1/jobs", BODY, {"Prefer": "wait=60"}).json["id"]
+    job = path[len("/v1/jobs/"):]
+    expect("--reason wants text" in w.d.admin("job", "recall", job, "--reason", " ", ok=False))
+    expect("no job has the id" in w.d.admin("job", "recall", "x" + job[1:], "--reason", "r", ok=False))
+    w.d.admin("job", "recall", job, "--reason", "two people were members of one family")
+    a = w.bob.get(path + "/manifest")
+    expect(a.status == 410 and "recalled: two people were members of one family;" in a.json["detail"], a.body)
+    expect(w.bob.get(path).json["state"] == "recalled")
+    expect(not os.path.exists(os.path.join(w.d.data, "releases", job)), "its files are still there")
+    expect("only what is released" in w.d.admin("job", "recall", job, "--reason", "r", ok=False))
+    expect("two people were members of one family" in w.d.admin("audit", "export"))
 
 
 def keys_are_made_shown_rotated_and_revoked(w):

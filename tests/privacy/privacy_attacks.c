@@ -248,6 +248,26 @@ START_TEST(rare_combinations_of_copied_people_single_them_out)
 }
 END_TEST
 
+/* Every member is there twice, so that a combination fits both or neither: it singles nobody out, however well it is known. */
+START_TEST(a_combination_that_two_members_share_singles_nobody_out)
+{
+    room r;
+    sg_err err = {0};
+    begin(&r, 256, 1000, 1000);
+    r.p.attacks = 2000;
+    sg_people *train = &r.w.ref.people[SG_ROLE_TRAIN];
+    for (int64_t i = 0; i + 1 < train->n_sample; i += 2)
+        memcpy(train->plane + (i + 1) * 2 * train->n_word, train->plane + i * 2 * train->n_word,
+               (size_t)train->n_word * 16);
+    const sg_people c = copies(&r, 900, 0, NULL);
+    gather(&r, &c, draw_labels(900, &r.a));
+    ck_ok(sg_check_linking(&r.e, &r.p, &r.a, r.f, &err), err);
+    const sg_finding *x = named(&r, "linking.singling_out");
+    ck_assert_double_le(x->measured.fact[0].value, x->measured.fact[1].value + 0.02); /* members, others */
+    end(&r);
+}
+END_TEST
+
 START_TEST(a_cohort_of_one_label_or_of_one_person_is_judged_without_a_number_that_is_none)
 {
     room r;
@@ -307,5 +327,5 @@ UNIT_MAIN("attacks", the_budget_of_a_label_is_the_tabulated_one_and_is_spent_by_
           the_gaussian_attack_is_that_of_a_second_computation,
           labels_guessed_by_neighbours_are_those_of_a_second_computation,
           what_only_these_attacks_see_fails_by_name_and_honest_cohorts_pass,
-          rare_combinations_of_copied_people_single_them_out,
+          rare_combinations_of_copied_people_single_them_out, a_combination_that_two_members_share_singles_nobody_out,
           a_cohort_of_one_label_or_of_one_person_is_judged_without_a_number_that_is_none)
