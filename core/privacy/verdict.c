@@ -56,7 +56,7 @@ sg_decision sg_findings_combine(const sg_findings *f)
     return worst;
 }
 
-static const char gate_version[] = "3";
+static const char gate_version[] = "4";
 
 /* JSON has no NaN. */
 static sg_status number(sg_buf *b, const char *before, const char *key, double x, sg_err *err)

@@ -135,6 +135,32 @@ START_TEST(a_cohort_nearer_to_train_than_the_hold_out_is_too_close)
 }
 END_TEST
 
+/* Many honest rows among few members: every member is somebody's nearest, and that is no leak. */
+START_TEST(an_honest_cohort_much_larger_than_the_reference_is_not_too_close)
+{
+    enum { WORLDS = 12, MANY = 6000 };
+    int small_p = 0, failed = 0;
+    for (int k = 0; k < WORLDS; k++) {
+        sg_arena a = unit_arena(1 << 27);
+        const world w = world_new(100 + (uint64_t)k, 256, 300, 80, 200, &a);
+        const sg_people c = clean_cohort(&w, MANY, &a);
+        sg_err err = {0};
+        const sg_policy p = small_policy();
+        sg_findings *f = SG_NEW(&a, sg_findings, 1);
+        sg_gate_memory *m;
+        const sg_evidence e = gathered(&w, &c, &m, &a);
+        ck_ok(sg_check_closest(&e, &p, &a, f, &err), err);
+        sg_gate_memory_free(m);
+        const sg_measurement *x = &f->list[0].measured;
+        for (int i = 0; i < x->n_fact; i++)
+            small_p += !strcmp(x->fact[i].name, "p_value") && x->fact[i].value < 0.01;
+        failed += f->list[0].decided.status == SG_OUTCOME_FAIL;
+        sg_arena_clear(&a);
+    }
+    ck_assert_msg(small_p <= 1 && !failed, "%d of %d p below 0.01, %d failed", small_p, WORLDS, failed);
+}
+END_TEST
+
 /* One TRAIN person twice (a twin, a duplicate): nearest and second nearest are both 0 away. */
 START_TEST(a_copy_of_somebody_who_is_twice_in_train_is_caught_too)
 {
@@ -795,6 +821,7 @@ UNIT_MAIN("gate", the_halves_are_those_that_prepare_sealed, minima_count_the_sea
           a_copy_fails_also_when_two_samples_of_the_hold_out_are_duplicates,
           a_panel_that_cannot_tell_people_apart_is_withheld, one_copy_with_edits_fails_and_all_copies_with_edits_fail,
           a_cohort_nearer_to_train_than_the_hold_out_is_too_close,
+          an_honest_cohort_much_larger_than_the_reference_is_not_too_close,
           a_copy_of_somebody_who_is_twice_in_train_is_caught_too, too_few_people_on_either_side_never_pass,
           without_validation_people_the_plain_distance_still_catches_copies,
           missing_genotypes_strange_labels_and_strange_limits_are_withheld, scores_that_say_nothing_are_withheld,
