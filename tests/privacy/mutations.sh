@@ -71,7 +71,7 @@ mutate "the worst finding does not decide" privacy/judge.c "decided.status == SG
 mutate "a copied row is withheld, not failed" privacy/check_identical.c 'SG_OUTCOME_FAIL, "identical_match"' 'SG_OUTCOME_WITHHOLD, "identical_match"'
 mutate "a relative is withheld, not failed" privacy/check_related.c 'SG_OUTCOME_FAIL, "related"' 'SG_OUTCOME_WITHHOLD, "related"'
 mutate "block replay is no leak" privacy/check_blocks.c 'SG_OUTCOME_FAIL, "block_replay"' 'SG_OUTCOME_PASS, "block_replay"'
-mutate "near copies need two" privacy/check_closest.c "flagged > 1 || confirmed > 0" "flagged > 1"
+mutate "near copies need two" privacy/check_closest.c "flagged > 1 || confirmed > 0" "flagged > 1 || confirmed > 1"
 mutate "a confirmed near copy is withheld" privacy/check_closest.c "confirmed > 0 ? SG_OUTCOME_FAIL" "confirmed > 0 ? SG_OUTCOME_WITHHOLD"
 mutate "being too close never fails" privacy/check_closest.c "p < p_fail ? SG_OUTCOME_FAIL" "p < p_fail ? SG_OUTCOME_WITHHOLD"
 mutate "no threshold passes" privacy/check_closest.c 'return (sg_decision){0, SG_OUTCOME_WITHHOLD, "check_failed"}' 'return (sg_decision){0, SG_OUTCOME_PASS, ""}'

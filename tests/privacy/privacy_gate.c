@@ -135,6 +135,40 @@ START_TEST(a_cohort_nearer_to_train_than_the_hold_out_is_too_close)
 }
 END_TEST
 
+/* Kinship is a check of its own too: a member's child fails by it, whatever the distances say. */
+START_TEST(a_child_of_a_member_is_related_and_fails)
+{
+    enum { L = 2048 };
+    sg_arena a = unit_arena(1 << 28);
+    const world w = world_of(5, 0.3, 0, L, TRAIN, VAL, TEST, &a);
+    sg_people c = clean_cohort(&w, PEOPLE, &a);
+    sg_err err = {0};
+    const sg_policy p = small_policy();
+    for (int planted = 0; planted < 2; planted++) {
+        if (planted) {
+            int8_t parent[L], other[L], child[L];
+            sg_people_unpack(&w.ref.people[SG_ROLE_TRAIN], 3, parent);
+            draw_person(&w, 900001, 40, other);
+            for (int v = 0; v < L; v++) {
+                sg_rng r = sg_rng_stream(6, SG_RNG_TEST, (uint64_t)v, 0);
+                child[v] = (int8_t)((sg_rng_uniform(&r) < parent[v] / 2.0) + (sg_rng_uniform(&r) < other[v] / 2.0));
+            }
+            sg_people_pack(&c, 11, child);
+        }
+        sg_findings *f = SG_NEW(&a, sg_findings, 1);
+        sg_gate_memory *m;
+        const sg_evidence e = gathered(&w, &c, &m, &a);
+        ck_ok(sg_check_kin(&e, &p, &a, f, &err), err);
+        sg_gate_memory_free(m);
+        ck_assert_int_eq(f->n, 1);
+        ck_assert(!f->list[0].unpowered);
+        ck_assert_int_eq(f->list[0].decided.status, planted ? SG_OUTCOME_FAIL : SG_OUTCOME_PASS);
+        ck_assert_str_eq(f->list[0].decided.reason, planted ? "related" : "");
+    }
+    sg_arena_clear(&a);
+}
+END_TEST
+
 /* Many honest rows among few members: every member is somebody's nearest, and that is no leak. */
 START_TEST(an_honest_cohort_much_larger_than_the_reference_is_not_too_close)
 {
@@ -820,7 +854,7 @@ UNIT_MAIN("gate", the_halves_are_those_that_prepare_sealed, minima_count_the_sea
           a_match_with_a_test_row_is_counted_and_is_no_leak,
           a_copy_fails_also_when_two_samples_of_the_hold_out_are_duplicates,
           a_panel_that_cannot_tell_people_apart_is_withheld, one_copy_with_edits_fails_and_all_copies_with_edits_fail,
-          a_cohort_nearer_to_train_than_the_hold_out_is_too_close,
+          a_cohort_nearer_to_train_than_the_hold_out_is_too_close, a_child_of_a_member_is_related_and_fails,
           an_honest_cohort_much_larger_than_the_reference_is_not_too_close,
           a_copy_of_somebody_who_is_twice_in_train_is_caught_too, too_few_people_on_either_side_never_pass,
           without_validation_people_the_plain_distance_still_catches_copies,
